@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# The front door; the work is in scripts/.  "make help" lists the targets.
+
+SUITES = scripts qemu qtest hostvm demo
+OUT = $(or $(NVTD_OUT),$(CURDIR)/build)
+
+# The scripts start makes of their own, with the processors they find.
+unexport MAKEFLAGS MFLAGS MAKELEVEL
+.NOTPARALLEL:
+.DELETE_ON_ERROR:
+.PHONY: help demo check qemu host-kernel host-shell where docs clean distclean
+.PHONY: packages-build packages-hostvm packages-docs $(SUITES:%=check-%)
+
+help:
+	@echo 'make demo         a Linux guest reads its disk through nested translation'
+	@echo 'make check        all tests; the last line counts them'
+	@echo 'make check-SUITE  one of: $(SUITES)'
+	@echo '     CASE=name    of it only one, by its name or /path'
+	@echo 'make qemu         QEMU with nested VT-d, and its test programs'
+	@echo '     QEMU_SRC=dir from that 10.0.x tree; SANITIZE=1 with sanitizers'
+	@echo 'make host-kernel  the kernel of the host VM'
+	@echo 'make host-shell   a shell in the host VM'
+	@echo 'make -s where     where these are, NAME=value'
+	@echo 'make docs         the pages of docs/ as HTML'
+	@echo 'make clean        removes build/; distclean also the shared cache'
+
+packages-build:
+	@scripts/packages build
+
+packages-hostvm:
+	@scripts/packages build kernel hostvm
+
+packages-docs:
+	@scripts/packages docs
+
+qemu: packages-build
+	@scripts/qemu-build
+
+host-kernel: packages-hostvm
+	@mkdir -p $(OUT)
+	@scripts/host-kernel >$(OUT)/host-kernel.new
+	@mv $(OUT)/host-kernel.new $(OUT)/host-kernel
+	@cat $(OUT)/host-kernel
+
+host-shell: packages-hostvm qemu host-kernel
+	@scripts/host-shell
+
+demo: packages-hostvm qemu host-kernel
+	@scripts/demo
+
+check: packages-hostvm qemu host-kernel
+	@scripts/check
+
+check-scripts: packages-hostvm
+	@scripts/check scripts
+
+check-qemu check-qtest: packages-hostvm qemu
+	@scripts/check $(@:check-%=%)
+
+check-hostvm check-demo: packages-hostvm qemu host-kernel
+	@scripts/check $(@:check-%=%)
+
+where:
+	@scripts/where
+
+docs: packages-docs
+	@sphinx-build -q -W -b html docs $(OUT)/docs
+	@echo $(OUT)/docs/index.html
+
+clean:
+	rm -rf $(OUT)
+
+distclean: clean
+	rm -rf "$$(scripts/where | sed -n s/^CACHE=//p)"

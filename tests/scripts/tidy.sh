@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash
+#
+# The checkout itself: shell scripts without warnings, tests that are all run,
+# patches that all apply to the base that is in the cache.
+
+. "$(dirname "$0")/tap.sh"
+
+shells() {
+    cd "$TOP" && grep -rlE '^#!/bin/(ba)?sh' scripts tests .ci
+}
+
+if command -v shellcheck >/dev/null; then
+    for file in $(shells | sort); do
+        check "shellcheck $file" env -C "$TOP" shellcheck -S warning -x "$file"
+    done
+else
+    skip shellcheck "shellcheck is not installed"
+fi
+
+for file in "$TOP"/tests/qtest/*-test.c; do
+    [ -e "$file" ] || continue
+    name=$(basename "$file" .c)
+    check "a suite runs $name" grep -qwF -- "$name" "$TOP/tests/programs" "$TOP/tests/hostvm/cases"
+done
+
+check "the suites' list can be read" "$TOP/tests/list"
+check "a name is in the list once" test -z "$("$TOP/tests/list" | cut -d'|' -f2 | sort | uniq -d)"
+finish
