@@ -1,0 +1,270 @@
+/*
+ * VFIO on iommufd: a device's file, and its way into a container and out
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include "qemu/osdep.h"
+#include <sys/ioctl.h>
+#include <linux/vfio.h>
+#include "qapi/error.h"
+#include "qemu/chardev_open.h"
+#include "qemu/error-report.h"
+#include "qemu/module.h"
+#include "hw/vfio/trace.h"
+#include "internal.h"
+
+/* Return: the name of the only vfioN in @dir, or NULL. */
+static char *cdev_find_name(const char *dir, Error **errp)
+{
+    g_autoptr(GError) gerr = NULL;
+    g_autoptr(GDir) entries = g_dir_open(dir, 0, &gerr);
+    const char *name;
+
+    if (!entries) {
+        error_setg(errp, "%s; is the device bound to vfio-pci, and has the "
+                   "host kernel CONFIG_VFIO_DEVICE_CDEV?", gerr->message);
+        return NULL;
+    }
+    while ((name = g_dir_read_name(entries))) {
+        if (g_str_has_prefix(name, "vfio")) {
+            return g_strdup(name);
+        }
+    }
+    error_setg(errp, "no vfioN in %s", dir);
+    return NULL;
+}
+
+/* Open the character device that sysfs names for the device. */
+static int cdev_open(VFIODevice *vbasedev, Error **errp)
+{
+    ERRP_GUARD();
+    g_autoptr(GError) gerr = NULL;
+    g_autofree char *dir = g_strdup_printf("%s/vfio-dev", vbasedev->sysfsdev);
+    g_autofree char *name = NULL;
+    g_autofree char *numbers_path = NULL;
+    g_autofree char *numbers = NULL;
+    g_autofree char *node = NULL;
+    unsigned int dev_major, dev_minor;
+    int fd = -1;
+
+    name = cdev_find_name(dir, errp);
+    if (!name) {
+        goto out_prepend;
+    }
+    numbers_path = g_build_filename(dir, name, "dev", NULL);
+    if (!g_file_get_contents(numbers_path, &numbers, NULL, &gerr)) {
+        error_setg(errp, "%s", gerr->message);
+        goto out_prepend;
+    }
+    if (sscanf(numbers, "%u:%u", &dev_major, &dev_minor) != 2) {
+        error_setg(errp, "%s holds '%s' instead of major:minor", numbers_path,
+                   g_strchomp(numbers));
+        goto out_prepend;
+    }
+
+    node = g_build_filename("/dev/vfio/devices", name, NULL);
+    fd = open_cdev(node, makedev(dev_major, dev_minor));
+    trace_iommufd_cdev_getfd(node, fd);
+    if (fd >= 0) {
+        return fd;
+    }
+    error_setg_errno(errp, errno, "cannot open %s as character device %u:%u",
+                     node, dev_major, dev_minor);
+
+out_prepend:
+    error_prepend(errp, VFIO_MSG_PREFIX, dir);
+    return -1;
+}
+
+/*
+ * KVM learns of the device before it is bound: some drivers look for their VM
+ * when the kernel opens the device, which is at the bind.
+ */
+static bool cdev_bind(VFIODevice *vbasedev, Error **errp)
+{
+    IOMMUFDBackend *be = vbasedev->iommufd;
+    struct vfio_device_bind_iommufd cmd = { .argsz = sizeof(cmd) };
+
+    if (!iommufd_backend_connect(be, errp)) {
+        return false;
+    }
+    if (vfio_kvm_device_add_fd(vbasedev->fd, errp)) {
+        goto out_disconnect;
+    }
+
+    cmd.iommufd = be->fd;
+    if (ioctl(vbasedev->fd, VFIO_DEVICE_BIND_IOMMUFD, &cmd)) {
+        trace_vfio_iommufd_bind_failed(be->fd, vbasedev->name, vbasedev->fd,
+                                       errno);
+        error_setg_errno(errp, errno, "VFIO_DEVICE_BIND_IOMMUFD failed "
+                         "(device fd %d, iommufd fd %d)", vbasedev->fd,
+                         be->fd);
+        goto out_kvm_del;
+    }
+    vbasedev->devid = cmd.out_devid;
+    trace_iommufd_cdev_connect_and_bind(be->fd, vbasedev->name, vbasedev->fd,
+                                        vbasedev->devid);
+    return true;
+
+out_kvm_del:
+    if (vfio_kvm_device_fd >= 0) {
+        vfio_kvm_device_del_fd(vbasedev->fd, NULL);
+    }
+out_disconnect:
+    iommufd_backend_disconnect(be);
+    return false;
+}
+
+/* There is no unbind ioctl: closing the device's file, which follows, is it. */
+static void cdev_unbind(VFIODevice *vbasedev)
+{
+    Error *err = NULL;
+
+    /* Without KVM nothing was added. */
+    if (vfio_kvm_device_fd >= 0 &&
+        vfio_kvm_device_del_fd(vbasedev->fd, &err)) {
+        error_report_err(err);
+    }
+    iommufd_backend_disconnect(vbasedev->iommufd);
+}
+
+static void cdev_close(VFIODevice *vbasedev)
+{
+    close(vbasedev->fd);
+    vbasedev->fd = -1;
+}
+
+static bool cdev_read_info(VFIODevice *vbasedev, Error **errp)
+{
+    struct vfio_device_info info = { .argsz = sizeof(info) };
+
+    if (ioctl(vbasedev->fd, VFIO_DEVICE_GET_INFO, &info)) {
+        error_setg_errno(errp, errno, "VFIO_DEVICE_GET_INFO failed");
+        return false;
+    }
+    vbasedev->flags = info.flags;
+    vbasedev->num_irqs = info.num_irqs;
+    vbasedev->num_regions = info.num_regions;
+    vbasedev->reset_works = info.flags & VFIO_DEVICE_FLAGS_RESET;
+    trace_iommufd_cdev_device_info(vbasedev->name, vbasedev->fd,
+                                   vbasedev->num_irqs, vbasedev->num_regions,
+                                   vbasedev->flags);
+    return true;
+}
+
+/* May the device live in @as?  A nesting vIOMMU has a say in it. */
+static bool cdev_check_nesting(VFIODevice *vbasedev, AddressSpace *as,
+                               Error **errp)
+{
+    IOMMUFDNesting *nesting = iommufd_nesting_find(as);
+
+    if (!nesting) {
+        return true;
+    }
+    if (vbasedev->mdev) {
+        error_setg(errp, "a mediated device cannot be used with a nesting "
+                   "vIOMMU: no IOMMU of the host translates its DMA");
+        return false;
+    }
+    return nesting->check(nesting, HOST_IOMMU_DEVICE_IOMMUFD(vbasedev->hiod),
+                          errp);
+}
+
+/* Publish: nothing can fail any more. */
+static void cdev_enter(VFIODevice *vbasedev, VFIOContainerBase *bcontainer)
+{
+    /* Only now, so that no page goes away while the container is filled. */
+    if (vbasedev->ram_block_discard_allowed) {
+        ram_block_uncoordinated_discard_disable(false);
+    }
+    if (vbasedev->hwpt) {
+        HOST_IOMMU_DEVICE_IOMMUFD(vbasedev->hiod)->stage2_hwpt_id =
+            vbasedev->hwpt->hwpt_id;
+    }
+    vbasedev->group = NULL;
+    vbasedev->bcontainer = bcontainer;
+    QLIST_INSERT_HEAD(&bcontainer->device_list, vbasedev, container_next);
+    QLIST_INSERT_HEAD(&vfio_device_list, vbasedev, global_next);
+}
+
+static bool cdev_attach_device(const char *name, VFIODevice *vbasedev,
+                               AddressSpace *as, Error **errp)
+{
+    VFIOIOMMUFDContainer *container;
+    VFIOAddressSpace *space;
+
+    if (vbasedev->fd < 0) {
+        vbasedev->fd = cdev_open(vbasedev, errp);
+        if (vbasedev->fd < 0) {
+            return false;
+        }
+    }
+    if (!cdev_bind(vbasedev, errp)) {
+        goto out_close;
+    }
+    /* IOMMU_GET_HW_INFO takes the device ID, hence not earlier. */
+    if (!vfio_device_hiod_realize(vbasedev, errp) ||
+        !cdev_check_nesting(vbasedev, as, errp) ||
+        !cdev_read_info(vbasedev, errp)) {
+        goto out_unbind;
+    }
+
+    space = vfio_get_address_space(as);
+    container = vfio_iommufd_container_join(vbasedev, space, errp);
+    if (!container) {
+        goto out_put_space;
+    }
+    cdev_enter(vbasedev, &container->bcontainer);
+    return true;
+
+out_put_space:
+    vfio_put_address_space(space);
+out_unbind:
+    cdev_unbind(vbasedev);
+out_close:
+    cdev_close(vbasedev);
+    return false;
+}
+
+static void cdev_detach_device(VFIODevice *vbasedev)
+{
+    VFIOContainerBase *bcontainer = vbasedev->bcontainer;
+    VFIOAddressSpace *space = bcontainer->space;
+
+    QLIST_REMOVE(vbasedev, global_next);
+    QLIST_REMOVE(vbasedev, container_next);
+    vbasedev->bcontainer = NULL;
+
+    vfio_iommufd_container_leave(vbasedev,
+                                 container_of(bcontainer, VFIOIOMMUFDContainer,
+                                              bcontainer));
+    vfio_put_address_space(space);
+    cdev_unbind(vbasedev);
+    cdev_close(vbasedev);
+}
+
+static void vfio_iommufd_class_init(ObjectClass *oc, void *data)
+{
+    VFIOIOMMUClass *vioc = VFIO_IOMMU_CLASS(oc);
+
+    vioc->attach_device = cdev_attach_device;
+    vioc->detach_device = cdev_detach_device;
+    vioc->dma_map = vfio_iommufd_dma_map;
+    vioc->dma_unmap = vfio_iommufd_dma_unmap;
+    vioc->set_dirty_page_tracking = vfio_iommufd_set_dirty_tracking;
+    vioc->query_dirty_bitmap = vfio_iommufd_query_dirty_bitmap;
+    vioc->pci_hot_reset = vfio_iommufd_pci_hot_reset;
+    vioc->hiod_typename = TYPE_HOST_IOMMU_DEVICE_IOMMUFD_VFIO;
+}
+
+static const TypeInfo vfio_iommufd_types[] = {
+    {
+        .name = TYPE_VFIO_IOMMU_IOMMUFD,
+        .parent = TYPE_VFIO_IOMMU,
+        .instance_size = sizeof(VFIOIOMMUFDContainer),
+        .class_init = vfio_iommufd_class_init,
+    },
+};
+
+DEFINE_TYPES(vfio_iommufd_types)

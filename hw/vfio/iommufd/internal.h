@@ -1,0 +1,73 @@
+/*
+ * VFIO on iommufd: what its files share
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * The object graph, owners first:
+ *
+ *   VFIOAddressSpace -> VFIOIOMMUFDContainer (an IOAS) -> VFIOIOASHwpt
+ *                                                      -> VFIODevice
+ *
+ * A device is attached to one of its container's HWPTs, or, if it is mediated
+ * and so has no IOMMU, to the IOAS itself.  A HWPT goes with its last device,
+ * a container with its last device, and the IOAS with the container.
+ *
+ * All of it is called with the BQL held.
+ */
+
+#ifndef HW_VFIO_IOMMUFD_INTERNAL_H
+#define HW_VFIO_IOMMUFD_INTERNAL_H
+
+#include "hw/vfio/vfio-common.h"
+#include "system/iommufd.h"
+
+/* attach.c: the two ioctls that connect a device with a page table */
+
+/* Return: 0 or -errno; EINVAL says that @pt_id does not fit the device. */
+int vfio_iommufd_attach_pt(VFIODevice *vbasedev, uint32_t pasid,
+                           uint32_t pt_id);
+void vfio_iommufd_detach_pt(VFIODevice *vbasedev, uint32_t pasid);
+/* Does not name the device: who realizes it prepends that to every error. */
+void vfio_iommufd_attach_error(uint32_t pasid, uint32_t pt_id, int ret,
+                               Error **errp);
+
+/* hwpt.c: which page table a device uses */
+
+bool vfio_iommufd_hwpt_get(VFIODevice *vbasedev,
+                           VFIOIOMMUFDContainer *container, Error **errp);
+void vfio_iommufd_hwpt_put(VFIODevice *vbasedev,
+                           VFIOIOMMUFDContainer *container);
+
+/* ioas.c: the container */
+
+/* Do the devices of @container nest? */
+bool vfio_iommufd_container_nests(const VFIOIOMMUFDContainer *container);
+/*
+ * Attach @vbasedev to a container of @space, a new one if need be.
+ * Return: the container, or NULL; then nothing is left behind.
+ */
+VFIOIOMMUFDContainer *vfio_iommufd_container_join(VFIODevice *vbasedev,
+                                                  VFIOAddressSpace *space,
+                                                  Error **errp);
+/* Undo of the above; @vbasedev is on no list of @container any more. */
+void vfio_iommufd_container_leave(VFIODevice *vbasedev,
+                                  VFIOIOMMUFDContainer *container);
+int vfio_iommufd_dma_map(const VFIOContainerBase *bcontainer, hwaddr iova,
+                         ram_addr_t size, void *vaddr, bool readonly);
+int vfio_iommufd_dma_unmap(const VFIOContainerBase *bcontainer, hwaddr iova,
+                           ram_addr_t size, IOMMUTLBEntry *iotlb);
+
+/* dirty.c */
+
+bool vfio_iommufd_hwpt_tracks_dirty(const VFIOIOASHwpt *hwpt);
+int vfio_iommufd_set_dirty_tracking(const VFIOContainerBase *bcontainer,
+                                    bool start, Error **errp);
+int vfio_iommufd_query_dirty_bitmap(const VFIOContainerBase *bcontainer,
+                                    VFIOBitmap *vbmap, hwaddr iova,
+                                    hwaddr size, Error **errp);
+
+/* reset.c */
+
+int vfio_iommufd_pci_hot_reset(VFIODevice *vbasedev, bool single);
+
+#endif

@@ -1,0 +1,201 @@
+/*
+ * iommufd: QEMU's side of /dev/iommu
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * One wrapper an ioctl, no policy.  Objects are named by the 32-bit IDs that
+ * the kernel hands out, which are valid on one IOMMUFDBackend only.
+ *
+ * Sources: the kernel's include/uapi/linux/iommufd.h and linux/vfio.h.
+ */
+
+#ifndef SYSTEM_IOMMUFD_H
+#define SYSTEM_IOMMUFD_H
+
+#include "qemu/queue.h"
+#include "qom/object.h"
+#include "exec/hwaddr.h"
+#include "exec/cpu-common.h"
+#include "system/host_iommu_device.h"
+
+#define TYPE_IOMMUFD_BACKEND "iommufd"
+OBJECT_DECLARE_TYPE(IOMMUFDBackend, IOMMUFDBackendClass, IOMMUFD_BACKEND)
+
+struct IOMMUFDBackendClass {
+    ObjectClass parent_class;
+};
+
+/* The ioctls that are counted, in the order of the kernel's command numbers. */
+typedef enum IOMMUFDIoctl {
+    IOMMUFD_IOCTL_DESTROY,
+    IOMMUFD_IOCTL_IOAS_ALLOC,
+    IOMMUFD_IOCTL_IOAS_IOVA_RANGES,
+    IOMMUFD_IOCTL_IOAS_MAP,
+    IOMMUFD_IOCTL_IOAS_UNMAP,
+    IOMMUFD_IOCTL_HWPT_ALLOC,
+    IOMMUFD_IOCTL_GET_HW_INFO,
+    IOMMUFD_IOCTL_HWPT_SET_DIRTY,
+    IOMMUFD_IOCTL_HWPT_GET_DIRTY,
+    IOMMUFD_IOCTL_HWPT_INVALIDATE,
+    IOMMUFD_IOCTL_ATTACH,           /* VFIO_DEVICE_ATTACH_IOMMUFD_PT */
+    IOMMUFD_IOCTL_DETACH,           /* VFIO_DEVICE_DETACH_IOMMUFD_PT */
+    IOMMUFD_IOCTL__MAX,
+} IOMMUFDIoctl;
+
+struct IOMMUFDBackend {
+    Object parent;
+
+    /*< protected >*/
+    int fd;            /* /dev/iommu file descriptor, -1 while closed */
+    bool owned;        /* opened here, as opposed to passed in by "fd" */
+    uint32_t users;    /* devices connected; the last one closes an owned fd */
+
+    /* Calls and failed calls of each ioctl since the object was made. */
+    uint64_t calls[IOMMUFD_IOCTL__MAX];
+    uint64_t failures[IOMMUFD_IOCTL__MAX];
+};
+
+bool iommufd_backend_connect(IOMMUFDBackend *be, Error **errp);
+void iommufd_backend_disconnect(IOMMUFDBackend *be);
+
+bool iommufd_backend_alloc_ioas(IOMMUFDBackend *be, uint32_t *ioas_id,
+                                Error **errp);
+void iommufd_backend_free_id(IOMMUFDBackend *be, uint32_t id);
+int iommufd_backend_map_dma(IOMMUFDBackend *be, uint32_t ioas_id, hwaddr iova,
+                            ram_addr_t size, void *vaddr, bool readonly);
+int iommufd_backend_unmap_dma(IOMMUFDBackend *be, uint32_t ioas_id,
+                              hwaddr iova, ram_addr_t size);
+bool iommufd_backend_get_device_info(IOMMUFDBackend *be, uint32_t devid,
+                                     uint32_t *type, void *data, uint32_t len,
+                                     uint64_t *caps, uint8_t *max_pasid_log2,
+                                     Error **errp);
+bool iommufd_backend_alloc_hwpt(IOMMUFDBackend *be, uint32_t dev_id,
+                                uint32_t pt_id, uint32_t flags,
+                                uint32_t data_type, uint32_t data_len,
+                                void *data_ptr, uint32_t *out_hwpt,
+                                Error **errp);
+bool iommufd_backend_set_dirty_tracking(IOMMUFDBackend *be, uint32_t hwpt_id,
+                                        bool start, Error **errp);
+bool iommufd_backend_get_dirty_bitmap(IOMMUFDBackend *be, uint32_t hwpt_id,
+                                      uint64_t iova, ram_addr_t size,
+                                      uint64_t page_size, uint64_t *data,
+                                      Error **errp);
+
+/**
+ * iommufd_backend_invalidate_hwpt: IOMMU_HWPT_INVALIDATE
+ * @hwpt_id: a nested HWPT
+ * @data_type: IOMMU_HWPT_INVALIDATE_DATA_*
+ * @entry_len: bytes in one element of @data
+ * @entry_num: in: elements in @data; out: how many the kernel processed,
+ *             which after a failure may be anything from 0 to the input
+ * @data: the array
+ *
+ * Return: true if all elements were processed.  Errors, from the kernel's
+ * hw_pagetable.c and intel/nested.c: EINVAL for an unaligned address,
+ * EOPNOTSUPP for an unknown flag, ENOENT for an ID that is no HWPT.
+ */
+bool iommufd_backend_invalidate_hwpt(IOMMUFDBackend *be, uint32_t hwpt_id,
+                                     uint32_t data_type, uint32_t entry_len,
+                                     uint32_t *entry_num, const void *data,
+                                     Error **errp);
+
+/**
+ * iommufd_backend_ioctl_name: The kernel's name of an ioctl, for reports.
+ */
+const char *iommufd_backend_ioctl_name(IOMMUFDIoctl nr);
+
+/**
+ * iommufd_backend_call: Make one of the counted ioctls and count it.
+ * @fd: be->fd, or a device that is bound to @be for ATTACH and DETACH
+ * @arg: the ioctl's struct
+ *
+ * For the wrappers only; everybody else calls a wrapper.
+ *
+ * Return: 0 or -errno.
+ */
+int iommufd_backend_call(IOMMUFDBackend *be, IOMMUFDIoctl nr, int fd,
+                         void *arg);
+
+#define TYPE_HOST_IOMMU_DEVICE_IOMMUFD TYPE_HOST_IOMMU_DEVICE "-iommufd"
+OBJECT_DECLARE_TYPE(HostIOMMUDeviceIOMMUFD, HostIOMMUDeviceIOMMUFDClass,
+                    HOST_IOMMU_DEVICE_IOMMUFD)
+
+/* No PASID: the request carries the requester ID alone. */
+#define IOMMUFD_NO_PASID UINT32_MAX
+
+/*
+ * A host device that is bound to an iommufd.  Filled in by whoever bound it
+ * (VFIO) when it realizes the object, before the device is attached.
+ */
+struct HostIOMMUDeviceIOMMUFD {
+    HostIOMMUDevice parent_obj;
+
+    IOMMUFDBackend *iommufd;
+    uint32_t devid;             /* from VFIO_DEVICE_BIND_IOMMUFD */
+    /*
+     * The stage-2 HWPT that the device was attached to first, a nest parent
+     * if the device's address space asked for one, 0 while there is none.
+     * Belongs to VFIO, which destroys it after the device is detached.
+     */
+    uint32_t stage2_hwpt_id;
+
+    /* IOMMU_GET_HW_INFO's answer for IOMMU_HW_INFO_TYPE_INTEL_VTD, else 0. */
+    struct {
+        uint32_t flags;         /* IOMMU_HW_INFO_VTD_* */
+        uint64_t cap;           /* the host IOMMU's CAP_REG */
+        uint64_t ecap;          /* ... and ECAP_REG */
+    } vtd;
+    uint8_t max_pasid_log2;     /* 0: no PASIDs for this device */
+};
+
+struct HostIOMMUDeviceIOMMUFDClass {
+    HostIOMMUDeviceClass parent_class;
+
+    /**
+     * @attach: attach the device, or one PASID of it, to a HWPT or an IOAS.
+     * What it was attached to before is replaced, without a moment in between
+     * in which its DMA reaches neither.
+     *
+     * Return: false with @errp if the kernel refused; the device is then
+     * attached to what it was attached to before, or blocked.
+     */
+    bool (*attach)(HostIOMMUDeviceIOMMUFD *idev, uint32_t pasid,
+                   uint32_t pt_id, Error **errp);
+    /**
+     * @detach: detach the device, or one PASID of it; its DMA is blocked.
+     * Cannot fail; detaching what is not attached does nothing.
+     */
+    void (*detach)(HostIOMMUDeviceIOMMUFD *idev, uint32_t pasid);
+};
+
+bool host_iommu_device_iommufd_attach(HostIOMMUDeviceIOMMUFD *idev,
+                                      uint32_t pasid, uint32_t pt_id,
+                                      Error **errp);
+void host_iommu_device_iommufd_detach(HostIOMMUDeviceIOMMUFD *idev,
+                                      uint32_t pasid);
+
+/*
+ * Nesting: an address space whose devices want their stage-2 HWPT to be a
+ * nest parent (IOMMU_HWPT_ALLOC_NEST_PARENT).  The vIOMMU registers it before
+ * the first device is attached, so that VFIO, which allocates the HWPT, need
+ * not know the vIOMMU.
+ */
+typedef struct IOMMUFDNesting IOMMUFDNesting;
+struct IOMMUFDNesting {
+    AddressSpace *as;
+    /*
+     * Can the host nest for @idev what the vIOMMU offers?  Called with the BQL
+     * held, before anything is allocated for the device.  False refuses the
+     * device; @errp names the capability, the host's and the wanted value.
+     */
+    bool (*check)(IOMMUFDNesting *nesting, HostIOMMUDeviceIOMMUFD *idev,
+                  Error **errp);
+    QLIST_ENTRY(IOMMUFDNesting) next;
+};
+
+void iommufd_nesting_register(IOMMUFDNesting *nesting);
+void iommufd_nesting_unregister(IOMMUFDNesting *nesting);
+/* Return: the nesting registered for @as, or NULL. */
+IOMMUFDNesting *iommufd_nesting_find(AddressSpace *as);
+
+#endif
