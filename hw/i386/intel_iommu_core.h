@@ -1,0 +1,110 @@
+/*
+ * What intel_iommu.c keeps to itself and our files need
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * intel_iommu_core.c.inc is included at the end of intel_iommu.c and hands out
+ * that file's static functions under these names.
+ */
+
+#ifndef HW_I386_INTEL_IOMMU_CORE_H
+#define HW_I386_INTEL_IOMMU_CORE_H
+
+#include "hw/i386/intel_iommu.h"
+#include "intel_iommu_internal.h"
+
+/*
+ * Fault reasons of scalable mode, VT-d 7.1.3.  Stock QEMU names some of them
+ * VTD_FR_*; here is the whole set, by the specification's condition codes.
+ */
+enum {
+    VTD_SM_RTA_TTM = 0x30,          /* RTA.1: TTM not supported */
+    VTD_SM_ROOT_ACCESS = 0x38,      /* SRT.1 */
+    VTD_SM_ROOT_P = 0x39,           /* SRT.2 */
+    VTD_SM_ROOT_RSVD = 0x3a,        /* SRT.3 */
+    VTD_SM_CTX_ACCESS = 0x40,       /* SCT.1 */
+    VTD_SM_CTX_P = 0x41,            /* SCT.2 */
+    VTD_SM_CTX_RSVD = 0x42,         /* SCT.3 */
+    VTD_SM_CTX_PASIDE = 0x45,       /* SCT.6: PASID on PASIDE = 0 */
+    VTD_SM_CTX_PASID_MAX = 0x46,    /* SCT.7: PASID beyond PDTS */
+    VTD_SM_CTX_RID_PASID = 0x48,    /* SCT.9: RID_PASID beyond PDTS */
+    VTD_SM_PDIR_ACCESS = 0x50,      /* SPD.1 */
+    VTD_SM_PDIR_P = 0x51,           /* SPD.2 */
+    VTD_SM_PDIR_RSVD = 0x52,        /* SPD.3 */
+    VTD_SM_PASID_ACCESS = 0x58,     /* SPT.1 */
+    VTD_SM_PASID_P = 0x59,          /* SPT.2 */
+    VTD_SM_PASID_RSVD = 0x5a,       /* SPT.3 */
+    VTD_SM_PASID_INV = 0x5b,        /* SPT.4: PGTT, AW or FSPM not supported */
+    VTD_SM_PASID_SRE = 0x5d,        /* SPT.6: supervisor request, SRE = 0 */
+    VTD_SM_S1_ACCESS = 0x70,        /* SFS.1 */
+    VTD_SM_S1_P = 0x71,             /* SFS.2 */
+    VTD_SM_S1_RSVD = 0x72,          /* SFS.3 */
+    VTD_SM_S1_TOP_ACCESS = 0x73,    /* SFS.4: through FSPTPTR */
+    VTD_SM_S1_BEYOND_S2 = 0x74,     /* SFS.5: table beyond stage 2's width */
+    VTD_SM_S1_TOP_READ = 0x75,      /* SFS.6: stage 2 lets not read FSPTPTR */
+    VTD_SM_S1_READ = 0x76,          /* SFS.7: nor a lower table */
+    VTD_SM_S1_WRITE = 0x77,         /* SFS.8: nor update A/D bits */
+    VTD_SM_S2_ACCESS = 0x78,        /* SSS.1 */
+    VTD_SM_S2_P = 0x79,             /* SSS.2: R = W = 0 */
+    VTD_SM_S2_RSVD = 0x7a,          /* SSS.3 */
+    VTD_SM_S2_TOP_ACCESS = 0x7b,    /* SSS.4: through SSPTPTR */
+    VTD_SM_CANONICAL = 0x80,        /* SGN.1 */
+    VTD_SM_USER = 0x81,             /* SGN.2: user request, U/S = 0 */
+    VTD_SM_BEYOND = 0x83,           /* SGN.4: request beyond MGAW or AW */
+    VTD_SM_S2_BEYOND = 0x84,        /* SGN.5: stage 1's output beyond it */
+    VTD_SM_WRITE = 0x85,            /* SGN.6 */
+    VTD_SM_READ = 0x86,             /* SGN.7 */
+    VTD_SM_INTERRUPT = 0x87,        /* SGN.8 */
+    VTD_SM_S1_AD_FAILED = 0x91,     /* SFS.10 */
+};
+
+/* Context entry, scalable mode, VT-d 9.4 */
+#define VTD_SM_CE_DTE           (1ULL << 2)
+#define VTD_SM_CE_PASIDE        (1ULL << 3)
+#define VTD_SM_CE_PRE           (1ULL << 4)
+#define VTD_SM_CE_PDTS(ce)      (((ce)->val[0] >> 9) & 7)
+#define VTD_SM_CE_RID_PASID(ce) ((ce)->val[1] & VTD_PASID_ID_MASK)
+#define VTD_SM_CE_RID_PRIV      (1ULL << 20)
+
+/**
+ * vtd_core_get_context_entry: Read and check the context entry of a function.
+ *
+ * No look at what it points to.  After a failure @ce holds what could be read,
+ * or zeroes, so that its FPD bit can be judged.
+ *
+ * Return: 0 or the negated fault reason, fit for the mode of the root table.
+ */
+int vtd_core_get_context_entry(IntelIOMMUState *s, uint8_t bus_num,
+                               uint8_t devfn, VTDContextEntry *ce);
+
+/**
+ * vtd_core_get_pasid_entry: Read a PASID entry through the directory in @ce.
+ * @pe: the entry, present; its fields are the caller's to judge
+ * @fpd: set, and never cleared, if the context entry, directory entry or PASID
+ *       entry turns fault processing off, also when the call fails
+ *
+ * Return: 0 or the negated fault reason.
+ */
+int vtd_core_get_pasid_entry(IntelIOMMUState *s, VTDContextEntry *ce,
+                             uint32_t pasid, VTDPASIDEntry *pe, bool *fpd);
+
+/**
+ * vtd_core_report_fault: Put a fault in the recording register, and interrupt.
+ * @fault: the reason, positive
+ * @fpd: fault processing is off: nothing is recorded for a qualified fault
+ * @is_pasid: the request came with @pasid
+ */
+void vtd_core_report_fault(IntelIOMMUState *s, int fault, bool fpd,
+                           uint16_t sid, hwaddr addr, bool is_write,
+                           bool is_pasid, uint32_t pasid);
+
+/* RTADDR_REG.TTM, as the register has it now. */
+unsigned vtd_core_ttm(IntelIOMMUState *s);
+
+/* The IVA_REG of a register-based page-selective invalidation. */
+uint64_t vtd_core_iva(IntelIOMMUState *s);
+
+/* The PASID cache lost entries: let translation decide again. */
+void vtd_core_switch_address_spaces(IntelIOMMUState *s);
+
+#endif

@@ -1,0 +1,279 @@
+/*
+ * Intel VT-d, ecap-nest=on: an emulated unit that walks both stages
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * A request's way: context entry, PASID entry, then what its PGTT asks for.
+ * Legacy root tables are left to intel_iommu.c.
+ */
+
+#include "qemu/osdep.h"
+#include "qemu/lockable.h"
+#include "qapi/error.h"
+#include "hw/pci/pci_bus.h"
+#include "hw/i386/x86-iommu.h"
+#include "trace.h"
+#include "intel_iommu_walk_cache.h"
+#include "intel_iommu_walk_state.h"
+
+/* ECAP_REG, VT-d 11.4.3 */
+#define ECAP_NEST       (1ULL << 26)
+#define ECAP_PSS(bits)  ((uint64_t)((bits) - 1) << 35)
+#define ECAP_SLADS      (1ULL << 45)
+#define ECAP_SMPWC      (1ULL << 48)
+/* CAP_REG, VT-d 11.4.2 */
+#define CAP_FL5LP       (1ULL << 60)
+
+#define TTM_SCALABLE    1
+
+/* Configuration */
+
+bool vtd_walk_decide_config(IntelIOMMUState *s, Error **errp)
+{
+    if (!s->ecap_nest) {
+        if (s->fs5lp && !s->nested) {
+            error_setg(errp, "intel-iommu: fs5lp=on needs a unit that walks 5 "
+                       "levels: add nested=on or ecap-nest=on");
+            return false;
+        }
+        return true;
+    }
+    if (s->aw_bits != VTD_HOST_AW_39BIT && s->aw_bits != VTD_HOST_AW_48BIT) {
+        error_setg(errp, "intel-iommu: aw-bits=%u with ecap-nest=on: the width "
+                   "of stage 2 must be %d or %d", s->aw_bits,
+                   VTD_HOST_AW_39BIT, VTD_HOST_AW_48BIT);
+        return false;
+    }
+    if (!s->dma_translation) {
+        error_setg(errp, "intel-iommu: ecap-nest=on translates DMA: it can't be"
+                   " combined with dma-translation=off");
+        return false;
+    }
+    s->scalable_mode = true;
+    s->flts = true;
+    return true;
+}
+
+void vtd_walk_cap_init(IntelIOMMUState *s)
+{
+    if (!s->ecap_nest) {
+        return;
+    }
+    s->ecap |= ECAP_NEST | ECAP_SMPWC | ECAP_SLADS |
+               VTD_ECAP_SLTS | VTD_ECAP_SRS |
+               VTD_ECAP_PASID | ECAP_PSS(VTD_PASID_ID_SHIFT);
+    /*
+     * Of any MGAW, as client hardware does it: the 4 levels of stage 1 must be
+     * among SAGAW for Linux to use a unit that has both stages.
+     */
+    s->cap |= VTD_CAP_SAGAW_48bit;
+    if (s->fs5lp) {
+        s->cap |= CAP_FL5LP;
+    }
+}
+
+void vtd_walk_reset_locked(IntelIOMMUState *s)
+{
+    if (!s->ecap_nest) {
+        return;
+    }
+    if (!s->walk) {
+        /* Lives as long as the unit, which can't be unplugged. */
+        s->walk = g_new0(struct VTDWalk, 1);
+        s->walk->cache = vtd_walk_cache_new();
+    }
+    vtd_walk_cache_clear(s->walk->cache);
+    s->walk->ttm = vtd_core_ttm(s);
+}
+
+bool vtd_walk_owns(IntelIOMMUState *s)
+{
+    /* Modes 2 and 3 are not reported: the walk faults on them. */
+    return s->dmar_enabled &&
+           (s->root_scalable || s->walk->ttm > TTM_SCALABLE);
+}
+
+/* Translation */
+
+/* A request, with what its context entry says about it */
+typedef struct Requester {
+    VTDAddressSpace *as;
+    VTDWalkTag tag;
+    bool has_pasid;
+    bool fpd;
+} Requester;
+
+static int walk_context(IntelIOMMUState *s, Requester *r, VTDContextEntry *ce)
+{
+    VTDContextCacheEntry *cached = &r->as->context_cache_entry;
+    uint8_t bus = pci_bus_num(r->as->bus);
+    int ret;
+
+    r->tag.sid = PCI_BUILD_BDF(bus, r->as->devfn);
+    if (s->walk->ttm > TTM_SCALABLE) {
+        return -VTD_SM_RTA_TTM;
+    }
+    if (cached->context_cache_gen == s->context_cache_gen) {
+        *ce = cached->context_entry;
+    } else {
+        ret = vtd_core_get_context_entry(s, bus, r->as->devfn, ce);
+        r->fpd = ce->lo & VTD_CONTEXT_ENTRY_FPD;
+        if (ret) {
+            return ret;
+        }
+        cached->context_entry = *ce;
+        cached->context_cache_gen = s->context_cache_gen;
+    }
+
+    r->fpd = ce->lo & VTD_CONTEXT_ENTRY_FPD;
+    r->has_pasid = r->as->pasid != PCI_NO_PASID;
+    if (r->has_pasid) {
+        r->tag.pasid = r->as->pasid;
+        return ce->val[0] & VTD_SM_CE_PASIDE ? 0 : -VTD_SM_CTX_PASIDE;
+    }
+    r->tag.pasid = VTD_SM_CE_RID_PASID(ce);
+    r->tag.priv = ce->val[1] & VTD_SM_CE_RID_PRIV;
+    return 0;
+}
+
+static int walk_pasid(IntelIOMMUState *s, Requester *r, VTDContextEntry *ce,
+                      const VTDWalkPasid **out)
+{
+    VTDPASIDEntry pe;
+    VTDWalkPasid pasid;
+    int ret;
+
+    *out = vtd_walk_pasid_find(s->walk->cache, r->tag);
+    if (!*out) {
+        ret = vtd_core_get_pasid_entry(s, ce, r->tag.pasid, &pe, &r->fpd);
+        if (ret == -VTD_SM_CTX_PASID_MAX && !r->has_pasid) {
+            ret = -VTD_SM_CTX_RID_PASID;
+        }
+        ret = ret ?: vtd_walk_parse_pasid(s, &pe, &pasid);
+        if (ret) {
+            return ret;
+        }
+        pasid.fpd = r->fpd;
+        *out = vtd_walk_pasid_add(s->walk->cache, r->tag, &pasid);
+    }
+    r->fpd |= (*out)->fpd;
+    return r->tag.priv && !(*out)->sre ? -VTD_SM_PASID_SRE : 0;
+}
+
+static int walk_pass_through(const VTDWalkRequest *req, VTDWalkPage *page)
+{
+    if (req->addr >> req->iommu->aw_bits) {
+        return -VTD_SM_BEYOND;
+    }
+    *page = (VTDWalkPage) {
+        .out = req->addr,
+        .size_lg2 = VTD_PAGE_SHIFT_4K,
+        .read = true,
+        .write = true,
+    };
+    return 0;
+}
+
+static int walk_by_type(const VTDWalkRequest *req, VTDWalkPage *page)
+{
+    static const VTDWalkReasons reasons = {
+        .beyond = VTD_SM_BEYOND,
+        .read = VTD_SM_READ,
+        .write = VTD_SM_WRITE,
+    };
+
+    switch (req->pasid->pgtt) {
+    case VTD_WALK_STAGE1:
+    case VTD_WALK_NESTED:
+        return vtd_walk_stage1(req, page);
+    case VTD_WALK_STAGE2:
+        return vtd_walk_stage2(req, req->addr, req->write, &reasons, page);
+    default:
+        return walk_pass_through(req, page);
+    }
+}
+
+static bool overlaps_interrupts(uint64_t out, unsigned size_lg2)
+{
+    uint64_t mask = vtd_walk_page_mask(size_lg2);
+
+    return (out & mask) <= VTD_INTERRUPT_ADDR_LAST &&
+           (out | ~mask) >= VTD_INTERRUPT_ADDR_FIRST;
+}
+
+/*
+ * VT-d 3.15: no request may end in the interrupt range.  A large page around
+ * it is fine elsewhere, so it is handed out in pieces that stay clear.
+ */
+static int walk_check_output(VTDWalkPage *page)
+{
+    if (overlaps_interrupts(page->out, VTD_PAGE_SHIFT_4K)) {
+        return -VTD_SM_INTERRUPT;
+    }
+    while (overlaps_interrupts(page->out, page->size_lg2)) {
+        page->size_lg2 -= VTD_LEVEL_BITS;
+    }
+    return 0;
+}
+
+static int walk_tables(IntelIOMMUState *s, Requester *r, hwaddr addr,
+                       bool write, VTDWalkPage *page)
+{
+    const VTDWalkPage *cached;
+    VTDContextEntry ce;
+    VTDWalkRequest req = { .iommu = s, .addr = addr, .write = write };
+    int ret = walk_context(s, r, &ce);
+
+    if (ret) {
+        return ret;
+    }
+    cached = vtd_walk_iotlb_find(s->walk->cache, r->tag, addr);
+    if (cached && (write ? cached->write : cached->read)) {
+        *page = *cached;
+        return 0;
+    }
+
+    ret = walk_pasid(s, r, &ce, &req.pasid);
+    if (ret) {
+        return ret;
+    }
+    req.priv = r->tag.priv;
+    ret = walk_by_type(&req, page);
+    ret = ret ?: walk_check_output(page);
+    if (!ret && req.pasid->pgtt != VTD_WALK_PASS_THROUGH) {
+        vtd_walk_iotlb_add(s->walk->cache, r->tag, addr, req.pasid, page);
+    }
+    trace_vtd_walk(r->tag.sid, r->tag.pasid, addr, write, -ret,
+                   ret ? 0 : page->out, ret ? 0 : page->size_lg2);
+    return ret;
+}
+
+bool vtd_walk_translate(VTDAddressSpace *as, hwaddr addr,
+                        IOMMUAccessFlags flag, IOMMUTLBEntry *entry)
+{
+    IntelIOMMUState *s = as->iommu_state;
+    bool write = flag & IOMMU_WO;
+    Requester r = { .as = as };
+    VTDWalkPage page;
+    uint64_t mask;
+    int ret;
+
+    QEMU_LOCK_GUARD(&s->iommu_lock);
+    ret = walk_tables(s, &r, addr, write, &page);
+    if (ret) {
+        vtd_core_report_fault(s, -ret, r.fpd, r.tag.sid, addr, write,
+                              r.has_pasid, r.tag.pasid);
+        entry->iova = 0;
+        entry->translated_addr = 0;
+        entry->addr_mask = 0;
+        entry->perm = IOMMU_NONE;
+        return false;
+    }
+
+    mask = vtd_walk_page_mask(page.size_lg2);
+    entry->iova = addr & mask;
+    entry->translated_addr = page.out & mask;
+    entry->addr_mask = ~mask;
+    entry->perm = IOMMU_ACCESS_FLAG(page.read, page.write);
+    return true;
+}

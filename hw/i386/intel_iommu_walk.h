@@ -1,0 +1,77 @@
+/*
+ * Intel VT-d, ecap-nest=on: an emulated unit that walks both stages
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * The seam: all that intel_iommu.c knows of the walk.  With ecap-nest=off
+ * every function but decide_config returns at once.
+ */
+
+#ifndef HW_I386_INTEL_IOMMU_WALK_H
+#define HW_I386_INTEL_IOMMU_WALK_H
+
+#include "hw/i386/intel_iommu.h"
+#include "exec/memory.h"
+
+/**
+ * vtd_walk_decide_config: First step of realize.
+ *
+ * ecap-nest=on implies scalable mode and stage 1.
+ *
+ * Return: false with @errp for a property that contradicts it.
+ */
+bool vtd_walk_decide_config(IntelIOMMUState *s, Error **errp);
+
+/**
+ * vtd_walk_cap_init: Realize and every reset, after CAP and ECAP were made up
+ * from the other properties.
+ */
+void vtd_walk_cap_init(IntelIOMMUState *s);
+
+/**
+ * vtd_walk_reset_locked: The root pointer or translation enable changed, or
+ * the unit is reset.  Empties the caches.  The IOMMU lock is held.
+ */
+void vtd_walk_reset_locked(IntelIOMMUState *s);
+
+/* Behind vtd_walk_active(). */
+bool vtd_walk_owns(IntelIOMMUState *s);
+
+/* Translation is on, and its tables are the walk's: scalable mode ones. */
+static inline bool vtd_walk_active(IntelIOMMUState *s)
+{
+    return unlikely(s->ecap_nest) && vtd_walk_owns(s);
+}
+
+/**
+ * vtd_walk_translate: A request of an emulated device.
+ *
+ * In an RCU critical section, with or without the BQL, without the IOMMU lock.
+ *
+ * Return: false with @entry all zero, and a fault recorded, if the request is
+ * blocked.
+ */
+bool vtd_walk_translate(VTDAddressSpace *as, hwaddr addr,
+                        IOMMUAccessFlags flag, IOMMUTLBEntry *entry);
+
+/**
+ * vtd_walk_inv_desc: intel_iommu.c carried out a descriptor of the queue.
+ * @type: VTD_INV_DESC_*
+ * @val: its first two quadwords
+ *
+ * BQL held, IOMMU lock not.
+ *
+ * Return: false if the descriptor is malformed: an invalidation queue error.
+ */
+bool vtd_walk_inv_desc(IntelIOMMUState *s, uint8_t type,
+                       const uint64_t val[2]);
+
+/**
+ * vtd_walk_iotlb_reg: Register-based IOTLB invalidation.
+ * @val: IOTLB_REG
+ *
+ * BQL held, IOMMU lock not.
+ */
+void vtd_walk_iotlb_reg(IntelIOMMUState *s, uint64_t val);
+
+#endif

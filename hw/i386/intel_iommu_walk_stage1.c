@@ -1,0 +1,230 @@
+/*
+ * Intel VT-d, ecap-nest=on: stage 1, and nested translation around it
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * Entries: VT-d 9.7, the processor's own format.  Under nested translation
+ * (VT-d 3.8) a table's address is guest-physical like the page's: each one that
+ * the walk touches goes through stage 2.
+ */
+
+#include "qemu/osdep.h"
+#include "intel_iommu_walk_internal.h"
+
+#define S1_P        (1ULL << 0)
+#define S1_RW       (1ULL << 1)
+#define S1_US       (1ULL << 2)
+#define S1_ACCESSED (1ULL << 5)
+#define S1_DIRTY    (1ULL << 6)
+#define S1_PS       (1ULL << 7)
+
+/* Bits 62:52 are software's; 63 has no meaning without execute requests. */
+#define S1_IGNORED  0xfff0000000000000ULL
+
+static const VTDWalkReasons page_reasons = {
+    .beyond = VTD_SM_S2_BEYOND,
+    .read = VTD_SM_READ,
+    .write = VTD_SM_WRITE,
+};
+
+static bool s1_is_leaf(unsigned level, uint64_t entry)
+{
+    return level == VTD_PT_LEVEL ||
+           (level <= VTD_PDP_LEVEL && (entry & S1_PS));
+}
+
+static uint64_t s1_reserved(IntelIOMMUState *s, unsigned level, uint64_t entry)
+{
+    uint64_t mask = ~(VTD_HAW_MASK(s->aw_bits) | S1_IGNORED);
+
+    if (level > VTD_PDP_LEVEL ||
+        (level == VTD_PDP_LEVEL && !(s->cap & VTD_CAP_FS1GP))) {
+        mask |= S1_PS;
+    }
+    if (level > VTD_PT_LEVEL && s1_is_leaf(level, entry)) {
+        /* Bit 12 is PAT's. */
+        mask |= ~vtd_walk_page_mask(vtd_walk_level_lg2(level)) & ~0x1fffULL;
+    }
+    return mask;
+}
+
+static bool s1_canonical(uint64_t addr, unsigned levels)
+{
+    unsigned width = vtd_walk_level_lg2(levels + 1);
+
+    return sextract64(addr, 0, width) == (int64_t)addr;
+}
+
+/* Where the stage-1 entry at @slot lies in memory. */
+static int s1_slot(const VTDWalkRequest *req, uint64_t slot, bool top,
+                   bool write, hwaddr *out)
+{
+    const VTDWalkReasons reasons = {
+        .beyond = VTD_SM_S1_BEYOND_S2,
+        .read = top ? VTD_SM_S1_TOP_READ : VTD_SM_S1_READ,
+        .write = VTD_SM_S1_WRITE,
+    };
+    VTDWalkPage page;
+    int ret;
+
+    if (req->pasid->pgtt != VTD_WALK_NESTED) {
+        *out = slot;
+        return 0;
+    }
+    ret = vtd_walk_stage2(req, slot, write, &reasons, &page);
+    *out = ret ? 0 : page.out;
+    return ret;
+}
+
+/* VT-d 3.6.3: set accessed and dirty bits, with stage 2's leave to write. */
+static int s1_mark(const VTDWalkRequest *req, uint64_t slot, bool top,
+                   uint64_t *entry, uint64_t bits, bool *again)
+{
+    hwaddr where;
+    int ret;
+
+    *again = false;
+    if ((*entry & bits) == bits) {
+        return 0;
+    }
+    ret = s1_slot(req, slot, top, true, &where);
+    if (ret) {
+        return ret;
+    }
+    switch (vtd_walk_entry_set(where, *entry, bits)) {
+    case VTD_WALK_UPDATE_DONE:
+        *entry |= bits;
+        return 0;
+    case VTD_WALK_UPDATE_CHANGED:
+        *again = true;
+        return 0;
+    default:
+        return -VTD_SM_S1_AD_FAILED;
+    }
+}
+
+typedef struct S1Rights {
+    bool user;
+    bool write;
+} S1Rights;
+
+/* VT-d 3.6.1: the rights of all levels, against what is asked. */
+static int s1_check(const VTDWalkRequest *req, S1Rights *rights)
+{
+    if (req->priv) {
+        /* A supervisor may go anywhere, and ignore R/W without WPE. */
+        rights->write |= !req->pasid->wpe;
+    } else if (!rights->user) {
+        return -VTD_SM_USER;
+    }
+    return req->write && !rights->write ? -VTD_SM_WRITE : 0;
+}
+
+/* Read, and judge by itself, the entry for the request's address. */
+static int s1_fetch(const VTDWalkRequest *req, uint64_t slot, unsigned level,
+                    uint64_t *entry)
+{
+    bool top = level == req->pasid->s1_levels;
+    hwaddr where;
+    int ret = s1_slot(req, slot, top, false, &where);
+
+    if (ret) {
+        return ret;
+    }
+    if (!vtd_walk_entry_read(where, entry)) {
+        return top ? -VTD_SM_S1_TOP_ACCESS : -VTD_SM_S1_ACCESS;
+    }
+    if (!(*entry & S1_P)) {
+        return -VTD_SM_S1_P;
+    }
+    if (*entry & s1_reserved(req->iommu, level, *entry)) {
+        return -VTD_SM_S1_RSVD;
+    }
+    return 0;
+}
+
+/* Down the tables to the last entry. */
+static int s1_descend(const VTDWalkRequest *req, unsigned *leaf_level,
+                      uint64_t *leaf, S1Rights *rights)
+{
+    uint64_t address = VTD_HAW_MASK(req->iommu->aw_bits) & VTD_PAGE_MASK_4K;
+    unsigned level = req->pasid->s1_levels;
+    uint64_t table = req->pasid->s1_root, entry, slot, bits;
+    S1Rights above = { true, true };
+    bool again = false;
+    int ret, tries = 0;
+
+    for (;;) {
+        slot = vtd_walk_slot(table, level, req->addr);
+        ret = s1_fetch(req, slot, level, &entry);
+        if (ret) {
+            return ret;
+        }
+        rights->user = above.user && (entry & S1_US);
+        rights->write = above.write && (entry & S1_RW);
+
+        bits = S1_ACCESSED;
+        if (s1_is_leaf(level, entry)) {
+            ret = s1_check(req, rights);
+            bits |= req->write ? S1_DIRTY : 0;
+        }
+        ret = ret ?: s1_mark(req, slot, level == req->pasid->s1_levels,
+                             &entry, bits, &again);
+        if (ret) {
+            return ret;
+        }
+        if (again) {
+            if (++tries > 16) {
+                return -VTD_SM_S1_AD_FAILED;
+            }
+            continue;
+        }
+        if (s1_is_leaf(level, entry)) {
+            break;
+        }
+        above = *rights;
+        table = entry & address;
+        level--;
+    }
+
+    *leaf_level = level;
+    *leaf = entry;
+    return 0;
+}
+
+int vtd_walk_stage1(const VTDWalkRequest *req, VTDWalkPage *page)
+{
+    VTDWalkPage below;
+    S1Rights rights;
+    uint64_t entry, mask;
+    unsigned level;
+    int ret;
+
+    if (!s1_canonical(req->addr, req->pasid->s1_levels)) {
+        return -VTD_SM_CANONICAL;
+    }
+    ret = s1_descend(req, &level, &entry, &rights);
+    if (ret) {
+        return ret;
+    }
+
+    page->size_lg2 = vtd_walk_level_lg2(level);
+    mask = vtd_walk_page_mask(page->size_lg2);
+    page->out = (entry & mask & VTD_HAW_MASK(req->iommu->aw_bits)) |
+                (req->addr & ~mask);
+    page->read = true;
+    page->write = rights.write && (entry & S1_DIRTY);
+    if (req->pasid->pgtt != VTD_WALK_NESTED) {
+        return 0;
+    }
+
+    ret = vtd_walk_stage2(req, page->out, req->write, &page_reasons, &below);
+    if (ret) {
+        return ret;
+    }
+    page->out = below.out;
+    page->size_lg2 = MIN(page->size_lg2, below.size_lg2);
+    page->read = below.read;
+    page->write &= below.write;
+    return 0;
+}

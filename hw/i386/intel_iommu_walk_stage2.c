@@ -1,0 +1,143 @@
+/*
+ * Intel VT-d, ecap-nest=on: stage 2, guest-physical to host-physical
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * Entries: VT-d 9.8.
+ */
+
+#include "qemu/osdep.h"
+#include "intel_iommu_walk_internal.h"
+
+#define S2_READ     (1ULL << 0)
+#define S2_WRITE    (1ULL << 1)
+#define S2_PS       (1ULL << 7)
+#define S2_ACCESSED (1ULL << 8)
+#define S2_DIRTY    (1ULL << 9)
+#define S2_TM       (1ULL << 62)
+
+static uint64_t s2_reserved(IntelIOMMUState *s, unsigned level, bool leaf)
+{
+    uint64_t mask = ~(VTD_HAW_MASK(s->aw_bits) | VTD_SL_IGN_COM);
+
+    if (leaf) {
+        if (s->stale_tm && (s->ecap & VTD_ECAP_DT)) {
+            mask &= ~S2_TM;
+        }
+        /* Address bits below the page; the 12 low ones are flags. */
+        mask |= ~vtd_walk_page_mask(vtd_walk_level_lg2(level)) & ~0xfffULL;
+    } else {
+        mask |= 1ULL << 11;
+        if (level > VTD_PDP_LEVEL) {
+            mask |= S2_PS;
+        }
+    }
+    return mask;
+}
+
+static bool s2_is_leaf(unsigned level, uint64_t entry)
+{
+    return level == VTD_PT_LEVEL ||
+           (level <= VTD_PDP_LEVEL && (entry & S2_PS));
+}
+
+/* Set accessed and dirty bits; @again if the entry changed meanwhile. */
+static int s2_mark(const VTDWalkRequest *req, hwaddr slot, uint64_t *entry,
+                   uint64_t bits, bool *again)
+{
+    *again = false;
+    if (!req->pasid->slade || (*entry & bits) == bits) {
+        return 0;
+    }
+    switch (vtd_walk_entry_set(slot, *entry, bits)) {
+    case VTD_WALK_UPDATE_DONE:
+        *entry |= bits;
+        return 0;
+    case VTD_WALK_UPDATE_CHANGED:
+        *again = true;
+        return 0;
+    default:
+        return -VTD_SM_S2_ACCESS;
+    }
+}
+
+/* The last entry is found: permissions of all levels are in @page. */
+static int s2_leaf(const VTDWalkRequest *req, bool write,
+                   const VTDWalkReasons *reasons, hwaddr slot,
+                   uint64_t *entry, VTDWalkPage *page, bool *again)
+{
+    uint64_t bits = S2_ACCESSED | (write ? S2_DIRTY : 0);
+    int ret;
+
+    if (write && !page->write) {
+        return -reasons->write;
+    }
+    if (!write && !page->read) {
+        return -reasons->read;
+    }
+    ret = s2_mark(req, slot, entry, bits, again);
+    if (req->pasid->slade && !(*entry & S2_DIRTY)) {
+        page->write = false;
+    }
+    return ret;
+}
+
+int vtd_walk_stage2(const VTDWalkRequest *req, uint64_t addr, bool write,
+                    const VTDWalkReasons *reasons, VTDWalkPage *page)
+{
+    IntelIOMMUState *s = req->iommu;
+    unsigned level = req->pasid->s2_levels;
+    uint64_t table = req->pasid->s2_root, address = VTD_HAW_MASK(s->aw_bits);
+    bool read_all = true, write_all = true, again = false;
+    uint64_t entry, offset;
+    hwaddr slot;
+    int ret, tries = 0;
+
+    if (addr >> req->pasid->s2_width) {
+        return -reasons->beyond;
+    }
+
+    for (;;) {
+        slot = vtd_walk_slot(table, level, addr);
+        if (!vtd_walk_entry_read(slot, &entry)) {
+            return level == req->pasid->s2_levels ? -VTD_SM_S2_TOP_ACCESS
+                                                  : -VTD_SM_S2_ACCESS;
+        }
+        if (!(entry & (S2_READ | S2_WRITE))) {
+            return -VTD_SM_S2_P;
+        }
+        if (entry & s2_reserved(s, level, s2_is_leaf(level, entry))) {
+            return -VTD_SM_S2_RSVD;
+        }
+        page->read = read_all && (entry & S2_READ);
+        page->write = write_all && (entry & S2_WRITE);
+
+        if (s2_is_leaf(level, entry)) {
+            ret = s2_leaf(req, write, reasons, slot, &entry, page, &again);
+        } else {
+            ret = s2_mark(req, slot, &entry, S2_ACCESSED, &again);
+        }
+        if (ret) {
+            return ret;
+        }
+        if (again) {
+            /* A vCPU that rewrites the entry for ever must not hold us. */
+            if (++tries > 16) {
+                return -VTD_SM_S2_ACCESS;
+            }
+            continue;
+        }
+        if (s2_is_leaf(level, entry)) {
+            break;
+        }
+        read_all = page->read;
+        write_all = page->write;
+        table = entry & address & VTD_PAGE_MASK_4K;
+        level--;
+    }
+
+    page->size_lg2 = vtd_walk_level_lg2(level);
+    offset = addr & ~vtd_walk_page_mask(page->size_lg2);
+    page->out = (entry & address & vtd_walk_page_mask(page->size_lg2)) | offset;
+    return 0;
+}

@@ -1,0 +1,17 @@
+/*
+ * Intel VT-d, ecap-nest=on: what a unit keeps
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#ifndef HW_I386_INTEL_IOMMU_WALK_STATE_H
+#define HW_I386_INTEL_IOMMU_WALK_STATE_H
+
+#include "intel_iommu_walk_cache.h"
+
+struct VTDWalk {
+    unsigned ttm;           /* translation table mode in force, VT-d 11.4.5 */
+    VTDWalkCache *cache;    /* under the IOMMU lock */
+};
+
+#endif
