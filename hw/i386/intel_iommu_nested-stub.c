@@ -1,0 +1,70 @@
+/*
+ * Intel VT-d, nested=on: a QEMU without iommufd, or without VT-d
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include "qemu/osdep.h"
+#include "qapi/error.h"
+#include "intel_iommu_nested.h"
+
+bool vtd_nested_decide_config(IntelIOMMUState *s, Error **errp)
+{
+    if (s->nested) {
+        error_setg(errp, "intel-iommu: nested=on needs an iommufd, and this "
+                   "QEMU was built without CONFIG_IOMMUFD");
+        return false;
+    }
+    return true;
+}
+
+bool vtd_nested_realize(IntelIOMMUState *s, Error **errp)
+{
+    return true;
+}
+
+void vtd_nested_cap_init(IntelIOMMUState *s)
+{
+}
+
+AddressSpace *vtd_nested_address_space(IntelIOMMUState *s, PCIBus *bus,
+                                       int devfn)
+{
+    return NULL;
+}
+
+/* Behind nested=on, which cannot be: reaching one of these two is a bug. */
+bool vtd_nested_set_device(IntelIOMMUState *s, PCIBus *bus, int devfn,
+                           HostIOMMUDevice *hiod, Error **errp)
+{
+    g_assert_not_reached();
+}
+
+void vtd_nested_unset_device(IntelIOMMUState *s, PCIBus *bus, int devfn)
+{
+    g_assert_not_reached();
+}
+
+void vtd_nested_refresh_all(IntelIOMMUState *s)
+{
+}
+
+void vtd_nested_refresh_function(IntelIOMMUState *s, uint16_t sid,
+                                 uint16_t sid_mask)
+{
+}
+
+bool vtd_nested_inv_desc(IntelIOMMUState *s, uint8_t type,
+                         const uint64_t val[2])
+{
+    return true;
+}
+
+void vtd_nested_iotlb_reg(IntelIOMMUState *s, uint64_t granularity,
+                          uint16_t domain_id)
+{
+}
+
+void vtd_nested_inv_flush(IntelIOMMUState *s)
+{
+}

@@ -1,0 +1,261 @@
+/*
+ * Intel VT-d, nested=on: policy
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * What is offered to the guest, what is asked of the host, and which devices
+ * take part.
+ */
+
+#include "qemu/osdep.h"
+#include "qapi/error.h"
+#include "qemu/main-loop.h"
+#include "exec/address-spaces.h"
+#include "hw/pci/pci_bus.h"
+#include "hw/qdev-core.h"
+#include "intel_iommu_nested_internal.h"
+#include "trace.h"
+
+#define HOST_CAP_SAGAW(cap)     extract64(cap, 8, 5)
+#define HOST_CAP_MGAW(cap)      (extract64(cap, 16, 6) + 1)
+#define HOST_CAP_FS1GP          BIT_ULL(56)
+#define HOST_CAP_FS5LP          BIT_ULL(60)
+#define HOST_ECAP_NEST          BIT_ULL(26)
+#define HOST_ECAP_SMTS          BIT_ULL(43)
+
+#define TYPE_VFIO_PCI_NAME      "vfio-pci"
+
+bool vtd_nested_decide_config(IntelIOMMUState *s, Error **errp)
+{
+    if (!s->nested) {
+        return true;
+    }
+    if (s->caching_mode) {
+        error_setg(errp, "intel-iommu: nested=on and caching-mode=on exclude "
+                   "each other");
+        error_append_hint(errp, "caching-mode=on shadows the guest's page "
+                          "tables, nested=on lets the host walk them: leave "
+                          "caching-mode out\n");
+        return false;
+    }
+    if (s->ecap_nest) {
+        error_setg(errp, "intel-iommu: nested=on and ecap-nest=on exclude each "
+                   "other");
+        error_append_hint(errp, "nested=on uses the host's IOMMU for "
+                          "passed-through devices, ecap-nest=on emulates one "
+                          "that can nest, for emulated devices\n");
+        return false;
+    }
+    s->scalable_mode = true;
+    s->flts = true;
+    return true;
+}
+
+/* Realized, and on a bus that the vIOMMU translates: false ends the search. */
+static int find_early_device(Object *obj, void *opaque)
+{
+    Object **found = opaque;
+
+    if (!object_dynamic_cast(obj, TYPE_VFIO_PCI_NAME) ||
+        !DEVICE(obj)->realized ||
+        pci_bus_bypass_iommu(pci_get_bus(PCI_DEVICE(obj)))) {
+        return 0;
+    }
+    *found = obj;
+    return 1;
+}
+
+static bool check_order(Error **errp)
+{
+    g_autofree char *path = NULL;
+    Object *early = NULL;
+
+    object_child_foreach_recursive(object_get_root(), find_early_device,
+                                   &early);
+    if (!early) {
+        return true;
+    }
+    path = object_get_canonical_path(early);
+    error_setg(errp, "intel-iommu: nested=on would miss the vfio-pci device "
+               "%s, which was created before it", path);
+    error_append_hint(errp, "Put -device intel-iommu before vfio-pci on the "
+                      "command line, and write both in the same syntax: QEMU "
+                      "creates plain -device options before JSON ones\n");
+    return false;
+}
+
+/* Stage 2 must take every address that the guest's stage 1 can put out. */
+static unsigned host_stage2_width(uint64_t cap)
+{
+    unsigned sagaw = HOST_CAP_SAGAW(cap);
+    unsigned width = sagaw & 8 ? 57 : sagaw & 4 ? 48 : sagaw & 2 ? 39 : 0;
+
+    return MIN(width, HOST_CAP_MGAW(cap));
+}
+
+static bool check_type(const char *name, uint32_t type, Error **errp)
+{
+    if (type != IOMMU_HW_INFO_TYPE_INTEL_VTD) {
+        error_setg(errp, "intel-iommu nested=on: the host IOMMU of device %s "
+                   "has type %u, want %u (Intel VT-d)", name, type,
+                   IOMMU_HW_INFO_TYPE_INTEL_VTD);
+        return false;
+    }
+    return true;
+}
+
+static bool check_nest(const char *name, uint64_t ecap, Error **errp)
+{
+    if (!(ecap & HOST_ECAP_SMTS) || !(ecap & HOST_ECAP_NEST)) {
+        error_setg(errp, "intel-iommu nested=on: the host IOMMU of device %s "
+                   "has ECAP.SMTS=%d ECAP.NEST=%d (ECAP 0x%" PRIx64
+                   "), want both 1", name, !!(ecap & HOST_ECAP_SMTS),
+                   !!(ecap & HOST_ECAP_NEST), ecap);
+        error_append_hint(errp, "Nested translation needs a host IOMMU in "
+                          "scalable mode: boot the host with "
+                          "intel_iommu=on,sm_on, or use caching-mode=on\n");
+        return false;
+    }
+    return true;
+}
+
+static bool check_widths(IntelIOMMUState *s, const char *name, uint64_t cap,
+                         Error **errp)
+{
+    unsigned width = host_stage2_width(cap);
+
+    if (width < s->aw_bits) {
+        error_setg(errp, "intel-iommu nested=on: the host IOMMU of device %s "
+                   "has a %u-bit stage 2 (CAP 0x%" PRIx64 "), want %u bits "
+                   "(aw-bits)", name, width, cap, s->aw_bits);
+        return false;
+    }
+    if (s->fs5lp && !(cap & HOST_CAP_FS5LP)) {
+        error_setg(errp, "intel-iommu nested=on: the host IOMMU of device %s "
+                   "has CAP.FS5LP=0 (CAP 0x%" PRIx64 "), want 1 for fs5lp=on",
+                   name, cap);
+        return false;
+    }
+    return true;
+}
+
+/* The capabilities that go without a word as long as no guest has seen them. */
+static bool check_optional(IntelIOMMUState *s, const char *name, uint64_t cap,
+                           uint64_t ecap, Error **errp)
+{
+    if (!phase_check(PHASE_MACHINE_READY)) {
+        return true;
+    }
+    if ((s->cap & HOST_CAP_FS1GP) && !(cap & HOST_CAP_FS1GP)) {
+        error_setg(errp, "intel-iommu nested=on: the host IOMMU of device %s "
+                   "has CAP.FS1GP=0 (CAP 0x%" PRIx64 "), but the guest was "
+                   "told 1", name, cap);
+        error_append_hint(errp, "Start with fs1gp=off to plug this device\n");
+        return false;
+    }
+    if ((s->ecap & VTD_ECAP_SRS) && !(ecap & VTD_ECAP_SRS)) {
+        error_setg(errp, "intel-iommu nested=on: the host IOMMU of device %s "
+                   "has ECAP.SRS=0 (ECAP 0x%" PRIx64 "), but the guest was "
+                   "told 1", name, ecap);
+        error_append_hint(errp, "Start with this device, to plug others like "
+                          "it later\n");
+        return false;
+    }
+    return true;
+}
+
+static bool nesting_check(IOMMUFDNesting *nesting, HostIOMMUDeviceIOMMUFD *idev,
+                          Error **errp)
+{
+    VTDNested *n = container_of(nesting, VTDNested, nesting);
+    IntelIOMMUState *s = n->iommu;
+    const char *name = idev->parent_obj.name;
+    uint64_t cap = idev->vtd.cap, ecap = idev->vtd.ecap;
+
+    return check_type(name, idev->parent_obj.caps.type, errp) &&
+           check_widths(s, name, cap, errp) &&
+           check_nest(name, ecap, errp) &&
+           check_optional(s, name, cap, ecap, errp);
+}
+
+void vtd_nested_narrow_caps(VTDNested *n, const HostIOMMUDeviceIOMMUFD *idev)
+{
+    IntelIOMMUState *s = n->iommu;
+
+    n->host_cap &= idev->vtd.cap;
+    n->host_ecap &= idev->vtd.ecap;
+    if (!phase_check(PHASE_MACHINE_READY)) {
+        vtd_nested_cap_init(s);
+        stq_le_p(&s->csr[DMAR_CAP_REG], s->cap);
+        stq_le_p(&s->csr[DMAR_ECAP_REG], s->ecap);
+    }
+}
+
+bool vtd_nested_realize(IntelIOMMUState *s, Error **errp)
+{
+    VTDNested *n;
+
+    if (!s->nested) {
+        return true;
+    }
+    if (!check_order(errp)) {
+        return false;
+    }
+
+    n = g_new0(VTDNested, 1);
+    n->iommu = s;
+    n->host_cap = UINT64_MAX;
+    n->host_ecap = UINT64_MAX;
+    QSIMPLEQ_INIT(&n->dirty);
+    vtd_nested_devices_init(n);
+    vtd_nested_hwpts_init(n);
+    vtd_nested_tags_init(n);
+
+    /*
+     * What emulated devices see while translation is off: the system address
+     * space under the interrupt range, where writes are remapped.  As all
+     * nested devices have it from now on, VFIO fills one IOAS for them.
+     */
+    address_space_init(&n->as, &s->mr_nodmar, "vtd-nested");
+    n->nesting.as = &n->as;
+    n->nesting.check = nesting_check;
+    iommufd_nesting_register(&n->nesting);
+
+    s->nest = n;
+    return true;
+}
+
+void vtd_nested_cap_init(IntelIOMMUState *s)
+{
+    if (!s->nested) {
+        return;
+    }
+    /*
+     * PASID entries are read when they are invalidated, so entries that are
+     * not present must be invalidated too: that is what CM says.  It costs a
+     * Linux guest nothing on first-stage maps, which are exempt.
+     */
+    s->cap |= VTD_CAP_CM;
+    s->ecap |= VTD_ECAP_SRS;
+    if (s->fs5lp) {
+        s->cap |= HOST_CAP_FS5LP;
+    }
+    if (s->nest) {
+        s->cap &= s->nest->host_cap | ~(HOST_CAP_FS1GP | HOST_CAP_FS5LP);
+        s->ecap &= s->nest->host_ecap | ~VTD_ECAP_SRS;
+    }
+    trace_vtd_nested_caps(s->cap, s->ecap);
+}
+
+AddressSpace *vtd_nested_address_space(IntelIOMMUState *s, PCIBus *bus,
+                                       int devfn)
+{
+    PCIDevice *pdev = bus->devices[devfn];
+
+    if (!s->nest || !pdev ||
+        !object_dynamic_cast(OBJECT(pdev), TYPE_VFIO_PCI_NAME) ||
+        !object_property_get_link(OBJECT(pdev), "iommufd", NULL)) {
+        return NULL;
+    }
+    return &s->nest->as;
+}

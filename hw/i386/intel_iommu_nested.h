@@ -1,0 +1,116 @@
+/*
+ * Intel VT-d, nested=on: the guest's stage 1 on kernel-managed stage 2
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * The seam: all that intel_iommu.c knows of nested translation.  Every
+ * function is called with the BQL held and without the IOMMU lock, and every
+ * one but decide_config does nothing with nested=off.
+ */
+
+#ifndef HW_I386_INTEL_IOMMU_NESTED_H
+#define HW_I386_INTEL_IOMMU_NESTED_H
+
+#include "hw/i386/intel_iommu.h"
+#include "system/host_iommu_device.h"
+
+/**
+ * vtd_nested_decide_config: First step of realize.
+ *
+ * nested=on implies scalable mode and stage 1.
+ *
+ * Return: false with @errp for a property that contradicts nested=on.
+ */
+bool vtd_nested_decide_config(IntelIOMMUState *s, Error **errp);
+
+/**
+ * vtd_nested_realize: Last step of realize, after the shared memory regions
+ * exist and before the bus learns of the vIOMMU.
+ *
+ * Return: false with @errp if a vfio-pci device was realized before, which
+ * would never be registered and so would bypass translation.
+ */
+bool vtd_nested_realize(IntelIOMMUState *s, Error **errp);
+
+/**
+ * vtd_nested_cap_init: Realize and every reset, after the CAP and ECAP values
+ * were made up from the properties.  Leaves in them what every host device
+ * that is there can honour.
+ */
+void vtd_nested_cap_init(IntelIOMMUState *s);
+
+/**
+ * vtd_nested_address_space: VFIO asks where a device's DMA goes.
+ *
+ * Return: the address space that all nested devices share (guest-physical
+ * addresses and the interrupt range), or NULL if (@bus, @devfn) is not a
+ * passed-through device with an iommufd.
+ */
+AddressSpace *vtd_nested_address_space(IntelIOMMUState *s, PCIBus *bus,
+                                       int devfn);
+
+/**
+ * vtd_nested_set_device: A host device is realized, attached to stage 2.
+ *
+ * From here on the guest's tables decide where its DMA goes.
+ *
+ * Return: false with @errp if the device can't be nested: legacy VFIO
+ * container, or a requester ID that it shares with others.
+ */
+bool vtd_nested_set_device(IntelIOMMUState *s, PCIBus *bus, int devfn,
+                           HostIOMMUDevice *hiod, Error **errp);
+
+/**
+ * vtd_nested_unset_device: The device goes away.  Its DMA is blocked, every
+ * nested HWPT that it alone used is destroyed.
+ */
+void vtd_nested_unset_device(IntelIOMMUState *s, PCIBus *bus, int devfn);
+
+/**
+ * vtd_nested_refresh_all: The guest set the root pointer, switched translation,
+ * or invalidated all context entries; or the system is reset.
+ *
+ * Each device follows its tables anew.  One for which the kernel refuses that
+ * ends blocked, with a fault record.
+ */
+void vtd_nested_refresh_all(IntelIOMMUState *s);
+
+/**
+ * vtd_nested_refresh_function: Context-cache invalidation of the functions
+ * whose requester ID is @sid in the bits of @sid_mask.  Failures: as above.
+ */
+void vtd_nested_refresh_function(IntelIOMMUState *s, uint16_t sid,
+                                 uint16_t sid_mask);
+
+/**
+ * vtd_nested_inv_desc: A descriptor of the invalidation queue was found sound
+ * by intel_iommu.c and carried out for emulated devices.
+ * @type: VTD_INV_DESC_*
+ * @val: its first two quadwords
+ *
+ * PASID-cache invalidations act at once; IOTLB invalidations are collected
+ * until vtd_nested_inv_flush().
+ *
+ * Return: false if the descriptor is malformed: an invalidation queue error.
+ */
+bool vtd_nested_inv_desc(IntelIOMMUState *s, uint8_t type,
+                         const uint64_t val[2]);
+
+/**
+ * vtd_nested_iotlb_reg: Register-based IOTLB invalidation.
+ * @granularity: VTD_TLB_*_FLUSH
+ * @domain_id: for all but a global one
+ */
+void vtd_nested_iotlb_reg(IntelIOMMUState *s, uint64_t granularity,
+                          uint16_t domain_id);
+
+/**
+ * vtd_nested_inv_flush: Before a wait descriptor completes, and after the last
+ * descriptor of a tail write.  What was collected reaches the kernel.
+ *
+ * Where the kernel refuses even a full flush, the devices concerned end
+ * blocked with a fault record: no stale translation outlives the wait.
+ */
+void vtd_nested_inv_flush(IntelIOMMUState *s);
+
+#endif

@@ -1,0 +1,87 @@
+/*
+ * Intel VT-d, nested=on: nested HWPTs
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * A nested HWPT is a guest stage-1 table as the kernel knows it.  Devices
+ * whose PASID entries name the same table, with the same width and flags, on
+ * the same stage 2, share one: an invalidation then goes out once.
+ */
+
+#include "qemu/osdep.h"
+#include "intel_iommu_nested_internal.h"
+#include "trace.h"
+
+static guint stage1_hash(gconstpointer v)
+{
+    const VTDNestedStage1 *s1 = v;
+
+    return g_int64_hash(&s1->pgtbl_addr) ^ g_direct_hash(s1->only);
+}
+
+static gboolean stage1_equal(gconstpointer a, gconstpointer b)
+{
+    const VTDNestedStage1 *x = a, *y = b;
+
+    return x->pgtbl_addr == y->pgtbl_addr &&
+           x->flags == y->flags &&
+           x->addr_width == y->addr_width &&
+           x->stage2_hwpt_id == y->stage2_hwpt_id &&
+           x->iommufd == y->iommufd &&
+           x->only == y->only;
+}
+
+void vtd_nested_hwpts_init(VTDNested *n)
+{
+    n->hwpts = g_hash_table_new(stage1_hash, stage1_equal);
+}
+
+VTDNestedHwpt *vtd_nested_hwpt_get(VTDNestedDevice *dev,
+                                   const VTDNestedStage1 *stage1, Error **errp)
+{
+    VTDNested *n = dev->nested;
+    VTDNestedHwpt *hwpt = g_hash_table_lookup(n->hwpts, stage1);
+    struct iommu_hwpt_vtd_s1 data = {
+        .flags = stage1->flags,
+        .pgtbl_addr = stage1->pgtbl_addr,
+        .addr_width = stage1->addr_width,
+    };
+    uint32_t id;
+
+    if (hwpt) {
+        return hwpt;
+    }
+
+    if (!iommufd_backend_alloc_hwpt(stage1->iommufd, dev->idev->devid,
+                                    stage1->stage2_hwpt_id, 0,
+                                    IOMMU_HWPT_DATA_VTD_S1, sizeof(data),
+                                    &data, &id, errp)) {
+        return NULL;
+    }
+
+    hwpt = g_new0(VTDNestedHwpt, 1);
+    hwpt->nested = n;
+    hwpt->stage1 = *stage1;
+    hwpt->id = id;
+    hwpt->pending = g_array_new(false, false,
+                                sizeof(struct iommu_hwpt_vtd_s1_invalidate));
+    QLIST_INIT(&hwpt->attaches);
+    g_hash_table_insert(n->hwpts, &hwpt->stage1, hwpt);
+    trace_vtd_nested_hwpt_alloc(id, stage1->stage2_hwpt_id, stage1->pgtbl_addr,
+                                stage1->addr_width, stage1->flags);
+    return hwpt;
+}
+
+void vtd_nested_hwpt_put(VTDNestedHwpt *hwpt)
+{
+    if (!QLIST_EMPTY(&hwpt->attaches)) {
+        return;
+    }
+    /* With no device on it, nothing of it is cached any more. */
+    vtd_nested_iotlb_forget(hwpt);
+    g_hash_table_remove(hwpt->nested->hwpts, &hwpt->stage1);
+    iommufd_backend_free_id(hwpt->stage1.iommufd, hwpt->id);
+    trace_vtd_nested_hwpt_free(hwpt->id);
+    g_array_free(hwpt->pending, true);
+    g_free(hwpt);
+}

@@ -1,0 +1,186 @@
+/*
+ * Intel VT-d, nested=on: the objects
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ *   VTDNested ── devices ──> VTDNestedDevice ── attaches ──> VTDNestedAttach
+ *       │                                                        │
+ *       ├── tags (domain-id, PASID) ── the attaches that a ──────┤
+ *       │                              descriptor can name       │
+ *       └── hwpts (table, width, ...) ──> VTDNestedHwpt <────────┘
+ *
+ * One lock protects everything here: the BQL.
+ */
+
+#ifndef HW_I386_INTEL_IOMMU_NESTED_INTERNAL_H
+#define HW_I386_INTEL_IOMMU_NESTED_INTERNAL_H
+
+#include <linux/iommufd.h>
+
+#include "hw/i386/intel_iommu.h"
+#include "system/iommufd.h"
+#include "qemu/queue.h"
+#include "intel_iommu_internal.h"
+#include "intel_iommu_core.h"
+#include "intel_iommu_nested.h"
+
+typedef struct VTDNested VTDNested;
+typedef struct VTDNestedDevice VTDNestedDevice;
+typedef struct VTDNestedAttach VTDNestedAttach;
+typedef struct VTDNestedHwpt VTDNestedHwpt;
+typedef struct VTDNestedTag VTDNestedTag;
+
+struct VTDNested {
+    IntelIOMMUState *iommu;
+    AddressSpace as;            /* of all nested devices: stage 2's input */
+    IOMMUFDNesting nesting;     /* tells VFIO to allocate nest parents for it */
+
+    GHashTable *devices;        /* VTDNestedDevice by its bus and devfn */
+    GHashTable *hwpts;          /* VTDNestedHwpt by its VTDNestedStage1 */
+    GHashTable *tags;           /* VTDNestedTag by domain-id and PASID */
+    QSIMPLEQ_HEAD(, VTDNestedHwpt) dirty;  /* with invalidations pending */
+
+    uint64_t host_cap;          /* AND of the host devices' CAP_REG */
+    uint64_t host_ecap;         /* ... and ECAP_REG */
+};
+
+/* Where a device's, or one PASID's, DMA goes. */
+typedef enum VTDNestedTarget {
+    VTD_NESTED_BLOCKED,         /* nowhere: the kernel faults each request */
+    VTD_NESTED_STAGE2,          /* input addresses are guest-physical */
+    VTD_NESTED_STAGE1,          /* through the guest's stage 1, then stage 2 */
+} VTDNestedTarget;
+
+/* A guest stage-1 page table, and the stage 2 that it lies on. */
+typedef struct VTDNestedStage1 {
+    IOMMUFDBackend *iommufd;
+    uint32_t stage2_hwpt_id;
+    uint32_t addr_width;        /* bits of input address: 48 or 57 */
+    uint64_t pgtbl_addr;        /* guest-physical, 4 KiB aligned */
+    uint64_t flags;             /* IOMMU_VTD_S1_* */
+    /*
+     * Set for a HWPT that only this device uses, because its IOMMU would not
+     * take the one that others share; else NULL.
+     */
+    const VTDNestedDevice *only;
+} VTDNestedStage1;
+
+/* Why a device is blocked, as far as that is news to the user. */
+typedef enum VTDNestedCause {
+    VTD_NESTED_CAUSE_NONE,      /* the guest cleared a present bit */
+    VTD_NESTED_CAUSE_LEGACY,
+    VTD_NESTED_CAUSE_TABLES,
+    VTD_NESTED_CAUSE_STAGE2,
+    VTD_NESTED_CAUSE_WIDTH,
+    VTD_NESTED_CAUSE_PGTT,
+    VTD_NESTED_CAUSE_HOST,      /* the kernel refused */
+} VTDNestedCause;
+
+/* What the guest's tables ask for. */
+typedef struct VTDNestedWant {
+    VTDNestedTarget target;
+    uint16_t domain_id;
+    uint32_t pasid;             /* that of the PASID entry, RID_PASID too */
+    VTDNestedStage1 stage1;     /* for VTD_NESTED_STAGE1 */
+    /*
+     * For VTD_NESTED_BLOCKED: the fault to record, VTD_SM_* or VTD_FR_*, 0 for
+     * an entry that is merely not present: then each DMA would fault, which is
+     * the kernel's to see.
+     */
+    int fault;
+    bool fpd;                   /* Fault Processing Disable */
+    VTDNestedCause cause;
+} VTDNestedWant;
+
+struct VTDNestedDevice {
+    VTDNested *nested;
+    PCIBus *bus;
+    int devfn;
+    HostIOMMUDeviceIOMMUFD *idev;   /* a reference */
+    GHashTable *attaches;       /* VTDNestedAttach by PASID */
+    /* Bit by VTDNestedCause: said once for good, or a guest could flood us. */
+    uint32_t reported;
+};
+
+/* The state of one (device, PASID). */
+struct VTDNestedAttach {
+    VTDNestedDevice *dev;
+    uint32_t pasid;             /* IOMMUFD_NO_PASID: the requester ID */
+    VTDNestedTarget target;
+    int fault;                  /* recorded for what is blocked now, or 0 */
+    bool fpd;                   /* of the entries read last */
+    VTDNestedHwpt *hwpt;        /* a reference, for VTD_NESTED_STAGE1 */
+    VTDNestedTag *tag;          /* for VTD_NESTED_STAGE1 */
+    QLIST_ENTRY(VTDNestedAttach) tag_next;
+    QLIST_ENTRY(VTDNestedAttach) hwpt_next;
+};
+
+/*
+ * The attaches with one domain-id and PASID.  Those of one domain-id are in a
+ * ring too, which starts at the tag of VTD_NESTED_ANY_PASID: that one has no
+ * attaches.
+ */
+#define VTD_NESTED_ANY_PASID UINT32_MAX
+
+struct VTDNestedTag {
+    uint16_t domain_id;
+    uint32_t pasid;
+    QLIST_HEAD(, VTDNestedAttach) attaches;
+    QLIST_HEAD(, VTDNestedTag) same_domain;     /* of VTD_NESTED_ANY_PASID */
+    QLIST_ENTRY(VTDNestedTag) next;
+};
+
+/* A nested HWPT in the kernel. */
+struct VTDNestedHwpt {
+    VTDNested *nested;
+    VTDNestedStage1 stage1;     /* the key */
+    uint32_t id;
+    QLIST_HEAD(, VTDNestedAttach) attaches;     /* each holds a reference */
+
+    /* Invalidations not yet sent. */
+    GArray *pending;            /* struct iommu_hwpt_vtd_s1_invalidate */
+    bool pending_all;           /* everything; pending is then empty */
+    bool is_dirty;              /* in VTDNested.dirty */
+    QSIMPLEQ_ENTRY(VTDNestedHwpt) dirty_next;
+};
+
+/* More ranges than this go out as one invalidation of everything. */
+#define VTD_NESTED_MAX_PENDING 256
+
+/* intel_iommu_nested.c */
+/* A device is there: until the machine runs, the guest sees what it can do. */
+void vtd_nested_narrow_caps(VTDNested *n, const HostIOMMUDeviceIOMMUFD *idev);
+
+/* intel_iommu_nested_device.c */
+void vtd_nested_devices_init(VTDNested *n);
+/* The device follows the guest's tables anew, for each PASID it has. */
+void vtd_nested_device_sync(VTDNestedDevice *dev);
+uint16_t vtd_nested_device_sid(const VTDNestedDevice *dev);
+
+/* intel_iommu_nested_pasid.c */
+void vtd_nested_tags_init(VTDNested *n);
+VTDNestedAttach *vtd_nested_attach_new(VTDNestedDevice *dev, uint32_t pasid);
+/* Blocks DMA, forgets the state; also the destructor in dev->attaches. */
+void vtd_nested_attach_free(gpointer attach);
+/* Reads the guest's tables, and makes the kernel's state follow. */
+void vtd_nested_attach_sync(VTDNestedAttach *at);
+/* The host failed this attach: block it, record a fault, say why once. */
+void vtd_nested_attach_block(VTDNestedAttach *at, Error *err);
+VTDNestedTag *vtd_nested_tag_find(VTDNested *n, uint16_t domain_id,
+                                  uint32_t pasid);
+
+/* intel_iommu_nested_hwpt.c */
+void vtd_nested_hwpts_init(VTDNested *n);
+/*
+ * The nested HWPT for @stage1, allocated for @dev if there is none yet.
+ * The caller links an attach to it, or drops it again if there is none.
+ */
+VTDNestedHwpt *vtd_nested_hwpt_get(VTDNestedDevice *dev,
+                                   const VTDNestedStage1 *stage1, Error **errp);
+/* Destroys @hwpt unless an attach is linked to it. */
+void vtd_nested_hwpt_put(VTDNestedHwpt *hwpt);
+
+/* intel_iommu_nested_iotlb.c */
+void vtd_nested_iotlb_forget(VTDNestedHwpt *hwpt);
+
+#endif

@@ -1,0 +1,302 @@
+/*
+ * Intel VT-d, nested=on: invalidations on their way to the host
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * What the guest submits in one go is collected per nested HWPT and goes out
+ * as one IOMMU_HWPT_INVALIDATE with an array, in the guest's order, before the
+ * wait descriptor that the guest spins on completes.  The kernel invalidates
+ * the device TLBs of the attached devices along with it, so that device-TLB
+ * descriptors have nothing left to do.
+ */
+
+#include "qemu/osdep.h"
+#include "qemu/main-loop.h"
+#include "qapi/error.h"
+#include "intel_iommu_nested_internal.h"
+#include "trace.h"
+
+/* PASID-cache invalidate descriptor (VT-d specification, 6.5.2.2) */
+#define INV_PC_G(lo)            extract64(lo, 4, 2)
+#define INV_PC_G_DOMAIN         0
+#define INV_PC_G_PASID          1
+#define INV_PC_G_GLOBAL         3
+#define INV_PC_DID(lo)          extract64(lo, 16, 16)
+#define INV_PC_PASID(lo)        extract64(lo, 32, 20)
+
+typedef struct iommu_hwpt_vtd_s1_invalidate S1Invalidate;
+
+/* Collecting */
+
+static void hwpt_mark_dirty(VTDNestedHwpt *hwpt)
+{
+    if (!hwpt->is_dirty) {
+        hwpt->is_dirty = true;
+        QSIMPLEQ_INSERT_TAIL(&hwpt->nested->dirty, hwpt, dirty_next);
+    }
+}
+
+static void hwpt_invalidate_all(VTDNestedHwpt *hwpt)
+{
+    hwpt->pending_all = true;
+    g_array_set_size(hwpt->pending, 0);
+    hwpt_mark_dirty(hwpt);
+}
+
+/* Extends the last pending range by @inv where the two touch or overlap. */
+static bool invalidate_merge(GArray *pending, const S1Invalidate *inv)
+{
+    S1Invalidate *last;
+    uint64_t last_end, end;
+
+    if (!pending->len) {
+        return false;
+    }
+    last = &g_array_index(pending, S1Invalidate, pending->len - 1);
+    last_end = last->addr + last->npages * VTD_PAGE_SIZE;
+    end = inv->addr + inv->npages * VTD_PAGE_SIZE;
+    if (last->flags != inv->flags || last_end < last->addr || end < inv->addr ||
+        inv->addr > last_end || last->addr > end) {
+        return false;
+    }
+    last->addr = MIN(last->addr, inv->addr);
+    last->npages = (MAX(last_end, end) - last->addr) / VTD_PAGE_SIZE;
+    return true;
+}
+
+static void hwpt_invalidate_range(VTDNestedHwpt *hwpt, const S1Invalidate *inv)
+{
+    if (hwpt->pending_all || invalidate_merge(hwpt->pending, inv)) {
+        return;
+    }
+    if (hwpt->pending->len == VTD_NESTED_MAX_PENDING) {
+        hwpt_invalidate_all(hwpt);
+        return;
+    }
+    g_array_append_val(hwpt->pending, *inv);
+    hwpt_mark_dirty(hwpt);
+}
+
+/* @inv NULL: all of the stage 1 */
+static void tag_invalidate(VTDNestedTag *tag, const S1Invalidate *inv)
+{
+    VTDNestedAttach *at;
+
+    QLIST_FOREACH(at, &tag->attaches, tag_next) {
+        if (inv) {
+            hwpt_invalidate_range(at->hwpt, inv);
+        } else {
+            hwpt_invalidate_all(at->hwpt);
+        }
+    }
+}
+
+static void invalidate_global(VTDNested *n)
+{
+    VTDNestedHwpt *hwpt;
+    GHashTableIter iter;
+
+    g_hash_table_iter_init(&iter, n->hwpts);
+    while (g_hash_table_iter_next(&iter, NULL, (gpointer *)&hwpt)) {
+        hwpt_invalidate_all(hwpt);
+    }
+}
+
+static void invalidate_domain(VTDNested *n, uint16_t domain_id)
+{
+    VTDNestedTag *any = vtd_nested_tag_find(n, domain_id, VTD_NESTED_ANY_PASID);
+    VTDNestedTag *tag;
+
+    if (!any) {
+        return;
+    }
+    QLIST_FOREACH(tag, &any->same_domain, next) {
+        tag_invalidate(tag, NULL);
+    }
+}
+
+static void invalidate_pasid(VTDNested *n, const uint64_t val[2])
+{
+    VTDNestedTag *tag = vtd_nested_tag_find(n, VTD_INV_DESC_PIOTLB_DID(val[0]),
+                                            VTD_INV_DESC_PIOTLB_PASID(val[0]));
+    S1Invalidate inv;
+    uint8_t am;
+
+    if (!tag) {
+        return;
+    }
+    if ((val[0] & VTD_INV_DESC_PIOTLB_G) == VTD_INV_DESC_PIOTLB_ALL_IN_PASID) {
+        tag_invalidate(tag, NULL);
+        return;
+    }
+    am = VTD_INV_DESC_PIOTLB_AM(val[1]);
+    inv = (S1Invalidate) {
+        .addr = VTD_INV_DESC_PIOTLB_ADDR(val[1]) &
+                ~(((uint64_t)VTD_PAGE_SIZE << am) - 1),
+        .npages = 1ULL << am,
+        .flags = VTD_INV_DESC_PIOTLB_IH(val[1]) ? IOMMU_VTD_INV_FLAGS_LEAF : 0,
+    };
+    tag_invalidate(tag, &inv);
+}
+
+/*
+ * Hardware may drop more than it is told to, and so all devices look at their
+ * entries again: one that was blocked has no domain-id to be found by.  For
+ * those whose entries did not change that is a read of guest memory.
+ */
+static bool invalidate_pasid_cache(VTDNested *n, uint64_t lo)
+{
+    trace_vtd_nested_inv_pasid_cache(INV_PC_G(lo), INV_PC_DID(lo),
+                                     INV_PC_PASID(lo));
+    switch (INV_PC_G(lo)) {
+    case INV_PC_G_DOMAIN:
+    case INV_PC_G_PASID:
+    case INV_PC_G_GLOBAL:
+        vtd_nested_refresh_all(n->iommu);
+        return true;
+    default:
+        return false;
+    }
+}
+
+bool vtd_nested_inv_desc(IntelIOMMUState *s, uint8_t type,
+                         const uint64_t val[2])
+{
+    VTDNested *n = s->nest;
+
+    if (!n) {
+        return true;
+    }
+    assert(bql_locked());
+    switch (type) {
+    case VTD_INV_DESC_PC:
+        return invalidate_pasid_cache(n, val[0]);
+    case VTD_INV_DESC_PIOTLB:
+        invalidate_pasid(n, val);
+        return true;
+    case VTD_INV_DESC_IOTLB:
+        /*
+         * A page-selective one names a second-stage address.  Of what first
+         * stages made, it takes out all (VT-d specification, 6.5.2.4).
+         */
+        if ((val[0] & VTD_INV_DESC_IOTLB_G) == VTD_INV_DESC_IOTLB_GLOBAL) {
+            invalidate_global(n);
+        } else {
+            invalidate_domain(n, VTD_INV_DESC_IOTLB_DID(val[0]));
+        }
+        return true;
+    default:
+        return true;
+    }
+}
+
+void vtd_nested_iotlb_reg(IntelIOMMUState *s, uint64_t granularity,
+                          uint16_t domain_id)
+{
+    if (!s->nest) {
+        return;
+    }
+    if (granularity == VTD_TLB_GLOBAL_FLUSH) {
+        invalidate_global(s->nest);
+    } else {
+        invalidate_domain(s->nest, domain_id);
+    }
+    vtd_nested_inv_flush(s);
+}
+
+/* Sending */
+
+static bool hwpt_send(VTDNestedHwpt *hwpt, uint32_t *num, const void *entries,
+                      Error **errp)
+{
+    uint32_t want = *num;
+    bool ok;
+
+    ok = iommufd_backend_invalidate_hwpt(hwpt->stage1.iommufd, hwpt->id,
+                                         IOMMU_HWPT_INVALIDATE_DATA_VTD_S1,
+                                         sizeof(S1Invalidate), num, entries,
+                                         errp);
+    trace_vtd_nested_inv_send(hwpt->id, want, *num);
+    return ok;
+}
+
+static bool hwpt_send_all(VTDNestedHwpt *hwpt, Error **errp)
+{
+    S1Invalidate all = { .npages = UINT64_MAX };
+    uint32_t num = 1;
+
+    return hwpt_send(hwpt, &num, &all, errp);
+}
+
+/* In parts if the kernel stops half-way, as long as it gets on. */
+static bool hwpt_send_pending(VTDNestedHwpt *hwpt)
+{
+    const S1Invalidate *entries = (void *)hwpt->pending->data;
+    uint32_t left = hwpt->pending->len;
+
+    while (left) {
+        uint32_t num = left;
+        bool ok = hwpt_send(hwpt, &num, entries, NULL);
+
+        if (ok) {
+            return true;
+        }
+        if (!num) {
+            return false;
+        }
+        entries += num;
+        left -= num;
+    }
+    return true;
+}
+
+static void hwpt_block(VTDNestedHwpt *hwpt, Error *err)
+{
+    VTDNestedAttach *at, *next;
+
+    /* Each one blocked drops a reference, the last one the HWPT. */
+    QLIST_FOREACH_SAFE(at, &hwpt->attaches, hwpt_next, next) {
+        vtd_nested_attach_block(at, error_copy(err));
+    }
+    error_free(err);
+}
+
+static void hwpt_flush(VTDNestedHwpt *hwpt)
+{
+    bool all = hwpt->pending_all;
+    Error *err = NULL;
+
+    if (!all && !hwpt_send_pending(hwpt)) {
+        all = true;
+    }
+    g_array_set_size(hwpt->pending, 0);
+    hwpt->pending_all = false;
+    if (!all || hwpt_send_all(hwpt, NULL) || hwpt_send_all(hwpt, &err)) {
+        return;
+    }
+    hwpt_block(hwpt, err);
+}
+
+void vtd_nested_inv_flush(IntelIOMMUState *s)
+{
+    VTDNested *n = s->nest;
+    VTDNestedHwpt *hwpt;
+
+    if (!n) {
+        return;
+    }
+    assert(bql_locked());
+    while ((hwpt = QSIMPLEQ_FIRST(&n->dirty))) {
+        QSIMPLEQ_REMOVE_HEAD(&n->dirty, dirty_next);
+        hwpt->is_dirty = false;
+        hwpt_flush(hwpt);
+    }
+}
+
+void vtd_nested_iotlb_forget(VTDNestedHwpt *hwpt)
+{
+    if (hwpt->is_dirty) {
+        hwpt->is_dirty = false;
+        QSIMPLEQ_REMOVE(&hwpt->nested->dirty, hwpt, VTDNestedHwpt, dirty_next);
+    }
+}
