@@ -1,0 +1,48 @@
+/*
+ * What the host's VT-d hardware was told, as the kernel's debugfs shows it
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include "qemu/osdep.h"
+#include "qemu/bitops.h"
+#include "vtd-host.h"
+
+#define TABLES "/sys/kernel/debug/iommu/intel/dmar_translation_struct"
+
+const char *vtd_host_device(void)
+{
+    return getenv("VTD_TEST_BDF");
+}
+
+VTDHostEntry vtd_host_entry(const char *bdf)
+{
+    const char *short_bdf = strchr(bdf, ':') + 1;
+    g_autofree char *text = NULL;
+    g_auto(GStrv) lines = NULL;
+    g_autoptr(GError) err = NULL;
+    VTDHostEntry entry = {};
+
+    g_file_get_contents(TABLES, &text, NULL, &err);
+    g_assert_no_error(err);
+    lines = g_strsplit(text, "\n", -1);
+
+    for (char **line = lines; *line; line++) {
+        uint64_t hi, mid, lo;
+        int pasid;
+
+        /* B.D.F, root entry, context entry, PASID, words 2, 1 and 0 */
+        if (!g_str_has_prefix(*line, short_bdf) ||
+            sscanf(*line + strlen(short_bdf), " %*[0-9a-fx:] %*[0-9a-fx:] %d "
+                   "%" SCNx64 ":%" SCNx64 ":%" SCNx64,
+                   &pasid, &hi, &mid, &lo) != 4 || pasid != 0) {
+            continue;
+        }
+        entry.present = lo & 1;
+        entry.pgtt = extract64(lo, 6, 3);
+        entry.domain_id = extract64(mid, 0, 16);
+        entry.stage1 = hi & ~0xfffULL;
+        entry.stage2 = lo & ~0xfffULL;
+    }
+    return entry;
+}

@@ -1,0 +1,35 @@
+/*
+ * What the host's VT-d hardware was told, as the kernel's debugfs shows it
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * Needs CONFIG_INTEL_IOMMU_DEBUGFS, a mounted debugfs and root.
+ */
+
+#ifndef QTEST_LIBQOS_VTD_HOST_H
+#define QTEST_LIBQOS_VTD_HOST_H
+
+/* The PASID entry of a device's requests without PASID. */
+typedef struct VTDHostEntry {
+    bool present;
+    unsigned pgtt;          /* 1 first-stage, 2 second, 3 nested, 4 pass */
+    unsigned domain_id;
+    uint64_t stage1;        /* FSPTPTR: guest-physical if nested */
+    uint64_t stage2;        /* SSPTPTR: host-physical */
+} VTDHostEntry;
+
+/**
+ * vtd_host_entry: Reads it from dmar_translation_struct.
+ * @bdf: "0000:00:04.0"
+ */
+VTDHostEntry vtd_host_entry(const char *bdf);
+
+/**
+ * vtd_host_device: The device to test with: environment variable VTD_TEST_BDF,
+ * bound to vfio-pci already.
+ *
+ * Return: NULL if the variable is not set.
+ */
+const char *vtd_host_device(void);
+
+#endif
