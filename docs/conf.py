@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Sphinx configuration; "make docs" builds the pages."""
+
+project = 'Nested VT-d for QEMU'
+extensions = ['sphinx.ext.graphviz']
+root_doc = 'index'
+language = 'en'
+html_theme = 'alabaster'
+html_theme_options = {'page_width': '1080px', 'sidebar_width': '230px'}
+html_sidebars = {'**': ['about.html', 'navigation.html', 'searchbox.html']}
+html_copy_source = False
+html_show_copyright = False
+html_show_sphinx = False
+graphviz_output_format = 'svg'
+highlight_language = 'none'
+nitpicky = True
