@@ -53,8 +53,13 @@ int iommufd_backend_call(IOMMUFDBackend *be, IOMMUFDIoctl nr, int fd,
     int ret = 0;
 
     be->calls[nr]++;
-    if (ioctl(fd, iommufd_ioctls[nr].request, arg)) {
+    if (be->inject.count && be->inject.nr == nr) {
+        be->inject.count--;
+        ret = -be->inject.err;
+    } else if (ioctl(fd, iommufd_ioctls[nr].request, arg)) {
         ret = -errno;
+    }
+    if (ret) {
         be->failures[nr]++;
         trace_iommufd_backend_ioctl_failed(be->fd, iommufd_ioctls[nr].name,
                                            -ret);
@@ -356,6 +361,10 @@ bool iommufd_backend_invalidate_hwpt(IOMMUFDBackend *be, uint32_t hwpt_id,
                                           entry_len, wanted, cmd.entry_num,
                                           ret);
     *entry_num = MIN(cmd.entry_num, wanted);
+    if (ret && *entry_num == wanted) {
+        /* It failed before it came to the entries, and wrote no number. */
+        *entry_num = 0;
+    }
     if (ret) {
         error_setg_errno(errp, -ret, "IOMMU_HWPT_INVALIDATE stopped at %u of "
                          "%u requests for HWPT %u", *entry_num, wanted,
@@ -372,16 +381,53 @@ bool iommufd_backend_invalidate_hwpt(IOMMUFDBackend *be, uint32_t hwpt_id,
 
 /* The "iommufd" object */
 
-/* Such as "x-calls-iommu-hwpt-alloc", for qom-get. */
+/* Such as "iommu-hwpt-alloc": the kernel's name, as properties are written. */
+static char *iommufd_property_name(IOMMUFDIoctl nr)
+{
+    char *lower = g_ascii_strdown(iommufd_backend_ioctl_name(nr), -1);
+
+    return g_strdelimit(lower, "_", '-');
+}
+
+/* "x-calls-IOCTL" and "x-failures-IOCTL", for qom-get */
 static void iommufd_backend_add_counter(Object *obj, const char *what,
                                         IOMMUFDIoctl nr, uint64_t *counter)
 {
-    g_autofree char *lower =
-        g_ascii_strdown(iommufd_backend_ioctl_name(nr), -1);
-    g_autofree char *name = g_strdup_printf("%s-%s", what, lower);
+    g_autofree char *ioctl_name = iommufd_property_name(nr);
+    g_autofree char *name = g_strdup_printf("%s-%s", what, ioctl_name);
 
-    object_property_add_uint64_ptr(obj, g_strdelimit(name, "_", '-'), counter,
-                                   OBJ_PROP_FLAG_READ);
+    object_property_add_uint64_ptr(obj, name, counter, OBJ_PROP_FLAG_READ);
+}
+
+/*
+ * "x-inject", for qom-set: "IOCTL ERRNO COUNT" lets the next COUNT calls of
+ * the ioctl fail with the errno, a number, without being made.
+ */
+static void iommufd_backend_set_inject(Object *obj, const char *str,
+                                       Error **errp)
+{
+    IOMMUFDBackend *be = IOMMUFD_BACKEND(obj);
+    char ioctl_name[64];
+    unsigned count;
+    int err;
+
+    if (sscanf(str, "%63s %d %u", ioctl_name, &err, &count) != 3 || err <= 0) {
+        error_setg(errp, "iommufd: x-inject is '%s', want 'IOCTL ERRNO COUNT' "
+                   "such as 'iommu-hwpt-alloc 12 1'", str);
+        return;
+    }
+    for (IOMMUFDIoctl nr = 0; nr < IOMMUFD_IOCTL__MAX; nr++) {
+        g_autofree char *name = iommufd_property_name(nr);
+
+        if (!strcmp(name, ioctl_name)) {
+            be->inject.nr = nr;
+            be->inject.err = err;
+            be->inject.count = count;
+            return;
+        }
+    }
+    error_setg(errp, "iommufd: x-inject names '%s', which is no ioctl that is "
+               "counted", ioctl_name);
 }
 
 static void iommufd_backend_init(Object *obj)
@@ -436,6 +482,8 @@ static void iommufd_backend_class_init(ObjectClass *oc, void *data)
 {
     USER_CREATABLE_CLASS(oc)->can_be_deleted = iommufd_backend_can_be_deleted;
     object_class_property_add_str(oc, "fd", NULL, iommufd_backend_set_fd);
+    object_class_property_add_str(oc, "x-inject", NULL,
+                                  iommufd_backend_set_inject);
 }
 
 /* The host device, as a vIOMMU sees it */

@@ -53,6 +53,13 @@ struct IOMMUFDBackend {
     /* Calls and failed calls of each ioctl since the object was made. */
     uint64_t calls[IOMMUFD_IOCTL__MAX];
     uint64_t failures[IOMMUFD_IOCTL__MAX];
+
+    /* For tests, "x-inject": what the next calls of one ioctl come to. */
+    struct {
+        IOMMUFDIoctl nr;
+        unsigned count;     /* how many more calls fail, without being made */
+        int err;            /* a positive errno */
+    } inject;
 };
 
 bool iommufd_backend_connect(IOMMUFDBackend *be, Error **errp);
@@ -87,7 +94,7 @@ bool iommufd_backend_get_dirty_bitmap(IOMMUFDBackend *be, uint32_t hwpt_id,
  * @data_type: IOMMU_HWPT_INVALIDATE_DATA_*
  * @entry_len: bytes in one element of @data
  * @entry_num: in: elements in @data; out: how many the kernel processed,
- *             which after a failure may be anything from 0 to the input
+ *             which after a failure may be anything below the input
  * @data: the array
  *
  * Return: true if all elements were processed.  Errors, from the kernel's

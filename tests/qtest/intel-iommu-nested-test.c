@@ -87,6 +87,11 @@ typedef enum Op {
     CC_GLOBAL,
     PC_BAD,             /* a PASID-cache descriptor of reserved granularity */
     SYSTEM_RESET,
+    FAIL_INVALIDATE_1,  /* the next one, two, three IOMMU_HWPT_INVALIDATE */
+    FAIL_INVALIDATE_2,
+    FAIL_INVALIDATE_3,
+    FAIL_ALLOC,         /* the next IOMMU_HWPT_ALLOC */
+    FAIL_ATTACH,        /* the next VFIO_DEVICE_ATTACH_IOMMUFD_PT */
 } Op;
 
 /* Where the device's read of IOVA_SRC ended up */
@@ -184,6 +189,32 @@ static const Case cases[] = {
         BOOT, { SET_EAFE, HOST_STAGE2, IDENTITY },
         { TE_ON, HOST_NOTHING, BLOCKED, 0x5b },
         { TE_OFF, HOST_STAGE2, IDENTITY } } },
+    /* An invalidation that fails is made up for, or the device is blocked. */
+    { "failure/invalidate-once", {
+        ATTACH_A, { REMAP_B, HOST_NESTED_A, TO_A },
+        { FAIL_INVALIDATE_1, HOST_NESTED_A, SKIP },
+        { INV_PAGE, HOST_NESTED_A, TO_B } } },
+    { "failure/invalidate-twice", {
+        ATTACH_A, { REMAP_B, HOST_NESTED_A, TO_A },
+        { FAIL_INVALIDATE_2, HOST_NESTED_A, SKIP },
+        { INV_PAGE, HOST_NESTED_A, TO_B } } },
+    { "failure/invalidate", {
+        ATTACH_A, { REMAP_B, HOST_NESTED_A, TO_A },
+        { FAIL_INVALIDATE_3, HOST_NESTED_A, SKIP },
+        { INV_PAGE, HOST_NOTHING, BLOCKED, 0x5b },
+        { PC_GLOBAL, HOST_NESTED_A, TO_B } } },
+    { "failure/alloc", {
+        ATTACH_A, { FAIL_ALLOC, HOST_NESTED_A, SKIP },
+        { SET_B, HOST_NOTHING, BLOCKED, 0x5b },
+        { PC_GLOBAL, HOST_NESTED_B, TO_B } } },
+    { "failure/attach", {
+        ATTACH_A, { FAIL_ATTACH, HOST_NESTED_A, SKIP },
+        { SET_B, HOST_NOTHING, BLOCKED, 0x5b },
+        { PC_GLOBAL, HOST_NESTED_B, TO_B } } },
+    { "failure/attach-stage2", {
+        ATTACH_A, { FAIL_ATTACH, HOST_NESTED_A, SKIP },
+        { SET_PASS, HOST_NOTHING, BLOCKED, 0x5b },
+        { PC_GLOBAL, HOST_STAGE2, IDENTITY } } },
     { "detach/directory", {
         ATTACH_A, { DIRECTORY_CLEAR, HOST_NOTHING, BLOCKED } } },
     { "replace/context-global", {
@@ -418,6 +449,15 @@ static void clear_directory(Test *t)
     inv(t, QVTD_INV_PC_GLOBAL, 0);
 }
 
+/* For the iommufd object's x-inject: ioctl, errno, how often */
+static const char *const failures[] = {
+    [FAIL_INVALIDATE_1] = "iommu-hwpt-invalidate 5 1",
+    [FAIL_INVALIDATE_2] = "iommu-hwpt-invalidate 5 2",
+    [FAIL_INVALIDATE_3] = "iommu-hwpt-invalidate 5 3",
+    [FAIL_ALLOC] = "iommu-hwpt-alloc 12 1",
+    [FAIL_ATTACH] = "vfio-device-attach-iommufd-pt 16 1",
+};
+
 static void do_step(Test *t, Op op)
 {
     QVTD *v = t->vtd;
@@ -452,6 +492,12 @@ static void do_step(Test *t, Op op)
         break;
     case SYSTEM_RESET:
         qtest_system_reset(t->qts);
+        break;
+    case FAIL_INVALIDATE_1 ... FAIL_ATTACH:
+        qtest_qmp_assert_success(t->qts, "{'execute': 'qom-set', 'arguments': "
+                                 "{'path': '/objects/iommufd0', "
+                                 "'property': 'x-inject', 'value': %s}}",
+                                 failures[op]);
         break;
     case SET_A ... SET_NONE:
         set_entry(t, op);
