@@ -3,11 +3,12 @@
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
- *   VTDNested ── devices ──> VTDNestedDevice ── attaches ──> VTDNestedAttach
- *       │                                                        │
- *       ├── tags (domain-id, PASID) ── the attaches that a ──────┤
- *       │                              descriptor can name       │
- *       └── hwpts (table, width, ...) ──> VTDNestedHwpt <────────┘
+ *   VTDNested -- devices --> VTDNestedDevice -- attaches --> VTDNestedAttach
+ *       |                                                        |   |
+ *       +-- tags (domain-id, PASID) -----------------------------+   |
+ *       +-- hwpts (table, width, ...) --> VTDNestedHwpt <------------+
+ *
+ * A tag lists the attaches that an invalidation descriptor can name.
  *
  * One lock protects everything here: the BQL.
  */
@@ -116,9 +117,8 @@ struct VTDNestedAttach {
 };
 
 /*
- * The attaches with one domain-id and PASID.  Those of one domain-id are in a
- * ring too, which starts at the tag of VTD_NESTED_ANY_PASID: that one has no
- * attaches.
+ * The attaches with one domain-id and PASID.  The tags of a domain-id are listed
+ * by the one that has VTD_NESTED_ANY_PASID, and no attaches of its own.
  */
 #define VTD_NESTED_ANY_PASID UINT32_MAX
 

@@ -244,6 +244,18 @@ static void attach_release(VTDNestedAttach *at)
     vtd_nested_hwpt_put(hwpt);
 }
 
+static uint32_t attach_hwpt_id(const VTDNestedAttach *at)
+{
+    switch (at->target) {
+    case VTD_NESTED_STAGE1:
+        return at->hwpt->id;
+    case VTD_NESTED_STAGE2:
+        return at->dev->idev->stage2_hwpt_id;
+    default:
+        return 0;
+    }
+}
+
 static void attach_settle(VTDNestedAttach *at, VTDNestedTarget target)
 {
     at->target = target;
@@ -251,9 +263,7 @@ static void attach_settle(VTDNestedAttach *at, VTDNestedTarget target)
         at->fault = 0;
     }
     trace_vtd_nested_attach(vtd_nested_device_sid(at->dev), at->pasid,
-                            nested_target_name(target), at->hwpt ? at->hwpt->id :
-                            target == VTD_NESTED_STAGE2 ?
-                            at->dev->idev->stage2_hwpt_id : 0);
+                            nested_target_name(target), attach_hwpt_id(at));
 }
 
 static void attach_detach(VTDNestedAttach *at)
