@@ -15,6 +15,7 @@
 #include "monitor/monitor.h"
 #include "hw/vfio/vfio-common.h"
 #include "system/iommufd.h"
+#include "iommufd_inject.h"
 #include "trace.h"
 #include <sys/ioctl.h>
 #include <sys/resource.h>
@@ -53,13 +54,8 @@ int iommufd_backend_call(IOMMUFDBackend *be, IOMMUFDIoctl nr, int fd,
     int ret = 0;
 
     be->calls[nr]++;
-    if (be->inject.count && be->inject.nr == nr) {
-        be->inject.count--;
-        ret = -be->inject.err;
-    } else if (ioctl(fd, iommufd_ioctls[nr].request, arg)) {
+    if (iommufd_inject_ioctl(be, nr, fd, iommufd_ioctls[nr].request, arg)) {
         ret = -errno;
-    }
-    if (ret) {
         be->failures[nr]++;
         trace_iommufd_backend_ioctl_failed(be->fd, iommufd_ioctls[nr].name,
                                            -ret);
@@ -381,8 +377,7 @@ bool iommufd_backend_invalidate_hwpt(IOMMUFDBackend *be, uint32_t hwpt_id,
 
 /* The "iommufd" object */
 
-/* Such as "iommu-hwpt-alloc": the kernel's name, as properties are written. */
-static char *iommufd_property_name(IOMMUFDIoctl nr)
+char *iommufd_backend_property_name(IOMMUFDIoctl nr)
 {
     char *lower = g_ascii_strdown(iommufd_backend_ioctl_name(nr), -1);
 
@@ -393,41 +388,10 @@ static char *iommufd_property_name(IOMMUFDIoctl nr)
 static void iommufd_backend_add_counter(Object *obj, const char *what,
                                         IOMMUFDIoctl nr, uint64_t *counter)
 {
-    g_autofree char *ioctl_name = iommufd_property_name(nr);
+    g_autofree char *ioctl_name = iommufd_backend_property_name(nr);
     g_autofree char *name = g_strdup_printf("%s-%s", what, ioctl_name);
 
     object_property_add_uint64_ptr(obj, name, counter, OBJ_PROP_FLAG_READ);
-}
-
-/*
- * "x-inject", for qom-set: "IOCTL ERRNO COUNT" lets the next COUNT calls of
- * the ioctl fail with the errno, a number, without being made.
- */
-static void iommufd_backend_set_inject(Object *obj, const char *str,
-                                       Error **errp)
-{
-    IOMMUFDBackend *be = IOMMUFD_BACKEND(obj);
-    char ioctl_name[64];
-    unsigned count;
-    int err;
-
-    if (sscanf(str, "%63s %d %u", ioctl_name, &err, &count) != 3 || err <= 0) {
-        error_setg(errp, "iommufd: x-inject is '%s', want 'IOCTL ERRNO COUNT' "
-                   "such as 'iommu-hwpt-alloc 12 1'", str);
-        return;
-    }
-    for (IOMMUFDIoctl nr = 0; nr < IOMMUFD_IOCTL__MAX; nr++) {
-        g_autofree char *name = iommufd_property_name(nr);
-
-        if (!strcmp(name, ioctl_name)) {
-            be->inject.nr = nr;
-            be->inject.err = err;
-            be->inject.count = count;
-            return;
-        }
-    }
-    error_setg(errp, "iommufd: x-inject names '%s', which is no ioctl that is "
-               "counted", ioctl_name);
 }
 
 static void iommufd_backend_init(Object *obj)
@@ -436,6 +400,7 @@ static void iommufd_backend_init(Object *obj)
 
     be->owned = true;
     be->fd = -1;
+    iommufd_inject_init(be);
     for (IOMMUFDIoctl nr = 0; nr < IOMMUFD_IOCTL__MAX; nr++) {
         iommufd_backend_add_counter(obj, "x-calls", nr, &be->calls[nr]);
         iommufd_backend_add_counter(obj, "x-failures", nr, &be->failures[nr]);
@@ -450,6 +415,7 @@ static void iommufd_backend_finalize(Object *obj)
         close(be->fd);
     }
     be->fd = -1;
+    iommufd_inject_finalize(be);
 }
 
 static void iommufd_backend_set_fd(Object *obj, const char *str, Error **errp)
@@ -482,8 +448,7 @@ static void iommufd_backend_class_init(ObjectClass *oc, void *data)
 {
     USER_CREATABLE_CLASS(oc)->can_be_deleted = iommufd_backend_can_be_deleted;
     object_class_property_add_str(oc, "fd", NULL, iommufd_backend_set_fd);
-    object_class_property_add_str(oc, "x-inject", NULL,
-                                  iommufd_backend_set_inject);
+    iommufd_inject_class_init(oc);
 }
 
 /* The host device, as a vIOMMU sees it */

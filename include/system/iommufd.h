@@ -60,6 +60,11 @@ struct IOMMUFDBackend {
         unsigned count;     /* how many more calls fail, without being made */
         int err;            /* a positive errno */
     } inject;
+    /* For tests, "x-fail-nth": the kernel's own fault injection. */
+    struct {
+        int fd;             /* fail-nth of the thread that set it, or -1 */
+        unsigned left;      /* allocations until one fails, 0: none will */
+    } fail_nth;
 };
 
 bool iommufd_backend_connect(IOMMUFDBackend *be, Error **errp);
@@ -110,6 +115,8 @@ bool iommufd_backend_invalidate_hwpt(IOMMUFDBackend *be, uint32_t hwpt_id,
  * iommufd_backend_ioctl_name: The kernel's name of an ioctl, for reports.
  */
 const char *iommufd_backend_ioctl_name(IOMMUFDIoctl nr);
+/* The same as properties are written, such as "iommu-hwpt-alloc"; to be freed. */
+char *iommufd_backend_property_name(IOMMUFDIoctl nr);
 
 /**
  * iommufd_backend_call: Make one of the counted ioctls and count it.

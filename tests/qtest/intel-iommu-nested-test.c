@@ -11,99 +11,9 @@
  */
 
 #include "qemu/osdep.h"
-#include "libqtest.h"
-#include "qobject/qdict.h"
 #include "hw/i386/intel_iommu_internal.h"
 #include "hw/pci/pci_regs.h"
-#include "libqos/pci-pc.h"
-#include "libqos/vtd.h"
-#include "libqos/vtd-host.h"
-
-#define MIB             (1024 * 1024ULL)
-#define PAGE            4096
-
-/* Guest memory; the IOVAs are guest-physical addresses of RAM as well. */
-#define IOVA_SRC        (64 * MIB)
-#define IOVA_DST        (IOVA_SRC + PAGE)
-#define PAGE_A          (80 * MIB)
-#define PAGE_B          (PAGE_A + PAGE)
-#define PAGE_DST        (PAGE_A + 2 * PAGE)
-#define TABLES          (96 * MIB)
-#define TABLES_END      (112 * MIB)
-
-#define PC_RESERVED     (0x7 | 2 << 4)  /* of a granularity that is none */
-#define PASID_FPD       (1 << 1)        /* in quadword 0 */
-#define PASID_EAFE      (1 << 7)        /* in quadword 2 */
-#define CONTEXT_RSVD    (1 << 5)
-#define ROOT_SCALABLE   (1 << 10)       /* RTADDR_REG.TTM */
-
-#define SLOT            4
-#define SLOT2           5
-#define DID             7
-#define DID2            8
-
-/* PASID-granular translation types */
-enum {
-    PGTT_STAGE1 = 1,
-    PGTT_STAGE2 = 2,
-    PGTT_NESTED = 3,
-    PGTT_PASS = 4,
-};
-
-typedef enum Op {
-    END,
-    START,              /* boot: the host's stage 2 alone */
-    TE_ON,
-    TE_OFF,
-    SRTP,               /* set the root pointer again */
-    LEGACY,             /* ... to a table of legacy mode */
-    SET_A,              /* PASID entry: first stage, table A; and invalidate */
-    SET_A_DID2,         /* the same table in another domain */
-    SET_B,              /* first stage, table B */
-    SET_PASS,
-    SET_STAGE2,
-    SET_NESTED,
-    SET_FIVE_LEVEL,     /* which the vIOMMU does not offer */
-    SET_NO_TYPE,        /* PGTT 0 */
-    SET_STAGE2_FPD,     /* with Fault Processing Disable */
-    SET_EAFE,           /* extended accessed flags, which the host has not */
-    SET_NONE,
-    WRITE_B,            /* PASID entry to table B, without invalidation */
-    CONTEXT_CLEAR,
-    CONTEXT_RESERVED,   /* a bit that must be 0 */
-    CONTEXT_RID_PASID,  /* beyond the PASID directory */
-    CONTEXT_SET,        /* as it was before */
-    DIRECTORY_CLEAR,    /* the directory's entry not present */
-    REMAP_B,            /* table A: the IOVA now leads to page B */
-    INV_OTHER_PAGE,
-    INV_OTHER_DID,
-    INV_PAGE,
-    INV_RANGE,          /* 2^9 pages around it */
-    INV_PASID,
-    INV_DOMAIN,
-    INV_GLOBAL,
-    INV_IOTLB_PAGE,
-    PC_GLOBAL,
-    CC_GLOBAL,
-    PC_BAD,             /* a PASID-cache descriptor of reserved granularity */
-    SYSTEM_RESET,
-    FAIL_INVALIDATE_1,  /* the next one, two, three IOMMU_HWPT_INVALIDATE */
-    FAIL_INVALIDATE_2,
-    FAIL_INVALIDATE_3,
-    FAIL_ALLOC,         /* the next IOMMU_HWPT_ALLOC */
-    FAIL_ATTACH,        /* the next VFIO_DEVICE_ATTACH_IOMMUFD_PT */
-} Op;
-
-/* Where the device's read of IOVA_SRC ended up */
-typedef enum Dma {
-    BLOCKED,
-    TO_A,
-    TO_B,
-    IDENTITY,           /* at the guest-physical address IOVA_SRC */
-    SKIP,
-} Dma;
-
-enum { TABLE_NONE, TABLE_A, TABLE_B };
+#include "intel-iommu-nested-world.h"
 
 typedef struct Step {
     Op op;
@@ -239,350 +149,22 @@ static const Case cases[] = {
                                    { PC_BAD, HOST_NESTED_A, TO_A } } },
 };
 
-typedef struct Test {
-    QTestState *qts;
-    QPCIBus *pci;
-    QVTDEdu edu;
-    QVTD *vtd;                  /* one for all devices of a machine */
-    const char *bdf;
-    uint8_t bus;
-    uint8_t devfn;
-    uint64_t entry;             /* the device's PASID entry */
-    uint64_t context;           /* ... and context entry */
-    uint64_t context_val[2];    /* what the context entry should hold */
-    QVTDTable tables[3];        /* TABLE_A and TABLE_B */
-} Test;
-
-/* Setting up */
-
-static void start_qemu(Test *t, const char *devices)
-{
-    *t = (Test) { .bdf = vtd_host_device() };
-    t->qts = qtest_initf("-machine q35 -m 256M -nodefaults "
-                         "-object iommufd,id=iommufd0 "
-                         "-device intel-iommu,nested=on %s", devices);
-    t->pci = qpci_new_pc(t->qts, NULL);
-    t->vtd = g_new0(QVTD, 1);
-    qvtd_init(t->vtd, t->qts, TABLES, TABLES_END);
-}
-
-static void build_entries(Test *t)
-{
-    t->context = qvtd_context(t->vtd, t->bus << 8 | t->devfn, 0, 0, 0);
-    t->entry = qvtd_pasid_slot(t->vtd, t->context, 0);
-    t->context_val[0] = qtest_readq(t->qts, t->context);
-    t->context_val[1] = qtest_readq(t->qts, t->context + 8);
-}
-
-static void build_tables(Test *t)
-{
-    static const uint64_t page[] = { [TABLE_A] = PAGE_A, [TABLE_B] = PAGE_B };
-
-    qvtd_set_root(t->vtd, t->vtd->root, ROOT_SCALABLE);
-    qvtd_enable_queue(t->vtd);
-    build_entries(t);
-    for (int i = TABLE_A; i <= TABLE_B; i++) {
-        QVTDTable *table = &t->tables[i];
-
-        qvtd_table_init(t->vtd, table, 4, 0, QVTD_S1_LINK);
-        qvtd_map(t->vtd, table, IOVA_SRC, page[i], 12, QVTD_S1_PAGE);
-        qvtd_map(t->vtd, table, IOVA_DST, PAGE_DST, 12, QVTD_S1_PAGE);
-    }
-}
-
-static void setup_device(Test *t, uint8_t bus, uint8_t devfn)
-{
-    QPCIDevice *pci;
-
-    t->bus = bus;
-    t->devfn = devfn;
-    pci = qpci_device_find(t->pci, bus << 8 | devfn);
-    g_assert_nonnull(pci);
-    qvtd_edu_init(&t->edu, t->vtd, pci);
-}
-
-static void setup(Test *t)
-{
-    g_autofree char *device = NULL;
-
-    device = g_strdup_printf("-device vfio-pci,id=dev,host=%s,"
-                             "iommufd=iommufd0,addr=%d", vtd_host_device(),
-                             SLOT);
-    start_qemu(t, device);
-    setup_device(t, 0, QPCI_DEVFN(SLOT, 0));
-    build_tables(t);
-}
-
-/* A counter of QEMU's iommufd object: x-calls-* and x-failures-*, by ioctl */
-static int64_t counter(Test *t, const char *what, const char *ioctl_name)
-{
-    g_autofree char *property = g_strdup_printf("x-%s-%s", what, ioctl_name);
-    QDict *reply = qtest_qmp(t->qts, "{'execute': 'qom-get', 'arguments': {"
-                             "'path': '/objects/iommufd0', 'property': %s}}",
-                             property);
-    int64_t count = qdict_get_int(reply, "return");
-
-    qobject_unref(reply);
-    return count;
-}
-
-static int64_t calls(Test *t, const char *ioctl_name)
-{
-    return counter(t, "calls", ioctl_name);
-}
-
-static void teardown(Test *t)
-{
-    /* Every object was destroyed in an order that the kernel takes. */
-    g_assert_cmpint(counter(t, "failures", "iommu-destroy"), ==, 0);
-    g_free(t->edu.dev);
-    g_free(t->vtd);
-    qpci_free_pc(t->pci);
-    qtest_quit(t->qts);
-}
-
-/* Steps */
-
-static void inv(Test *t, uint64_t lo, uint64_t hi)
-{
-    g_assert_true(qvtd_invalidate(t->vtd, lo, hi));
-}
-
-/* PASID entries; SET_NONE is one that is not present */
-static const struct {
-    unsigned pgtt;
-    unsigned table;
-    uint16_t did;
-    unsigned fspm;
-    uint64_t flags0;
-    uint64_t flags2;
-} entries[] = {
-    [SET_A] = { PGTT_STAGE1, TABLE_A, DID },
-    [SET_A_DID2] = { PGTT_STAGE1, TABLE_A, DID2 },
-    [SET_B] = { PGTT_STAGE1, TABLE_B, DID },
-    [SET_PASS] = { PGTT_PASS, TABLE_NONE, DID },
-    [SET_STAGE2] = { PGTT_STAGE2, TABLE_A, DID },
-    [SET_NESTED] = { PGTT_NESTED, TABLE_A, DID },
-    [SET_FIVE_LEVEL] = { PGTT_STAGE1, TABLE_A, DID, 1 },
-    [SET_NO_TYPE] = { 0, TABLE_A, DID },
-    [SET_STAGE2_FPD] = { PGTT_STAGE2, TABLE_A, DID, 0, PASID_FPD },
-    [SET_EAFE] = { PGTT_STAGE1, TABLE_A, DID, .flags2 = PASID_EAFE },
-    [SET_NONE] = { .did = DID },
-};
-
-static void set_entry(Test *t, Op op)
-{
-    uint64_t table = t->tables[entries[op].table].root;
-    QVTDPasid pasid = {
-        .pgtt = entries[op].pgtt,
-        .did = entries[op].did,
-        .stage1 = table,
-        .stage2 = table,
-        .aw = 2,
-        .fspm = entries[op].fspm,
-        .flags = { entries[op].flags0, 0, entries[op].flags2 },
-    };
-
-    if (op == SET_NONE) {
-        qvtd_edit(t->vtd, t->entry, ~0ULL, 0);
-    } else {
-        qvtd_write_pasid(t->vtd, t->entry, &pasid);
-    }
-    inv(t, QVTD_INV_PC_PASID(entries[op].did, 0), 0);
-}
-
-/* Recovers as a driver does: a sound descriptor in its place, clear IQE. */
-static void submit_bad(Test *t)
-{
-    QVTD *v = t->vtd;
-    uint64_t slot = v->queue + v->tail * 32;
-
-    g_assert_false(qvtd_invalidate(v, PC_RESERVED, 0));
-    g_assert_cmphex(qvtd_readl(v, DMAR_FSTS_REG) & VTD_FSTS_IQE, !=, 0);
-    g_assert_cmphex(qvtd_readq(v, DMAR_IQH_REG), ==, slot - v->queue);
-    qvtd_edit(v, slot, ~0ULL, QVTD_INV_PC_GLOBAL);
-    qvtd_writel(v, DMAR_FSTS_REG, VTD_FSTS_IQE);
-    inv(t, QVTD_INV_PC_GLOBAL, 0);
-}
-
-/* Descriptors, two quadwords each */
-static const uint64_t invalidations[][2] = {
-    [INV_OTHER_PAGE] = { QVTD_INV_PIOTLB_PAGE(DID, 0), IOVA_SRC + 16 * PAGE },
-    [INV_OTHER_DID] = { QVTD_INV_PIOTLB_PAGE(DID2, 0), IOVA_SRC },
-    [INV_PAGE] = { QVTD_INV_PIOTLB_PAGE(DID, 0), IOVA_SRC },
-    [INV_RANGE] = { QVTD_INV_PIOTLB_PAGE(DID, 0),
-                    QVTD_INV_ADDR(IOVA_SRC & ~(2 * MIB - 1), 9, 0) },
-    [INV_PASID] = { QVTD_INV_PIOTLB_ALL(DID, 0) },
-    [INV_DOMAIN] = { QVTD_INV_IOTLB_DOMAIN(DID) },
-    [INV_GLOBAL] = { QVTD_INV_IOTLB_GLOBAL },
-    [INV_IOTLB_PAGE] = { QVTD_INV_IOTLB_PAGE(DID), IOVA_SRC },
-    [PC_GLOBAL] = { QVTD_INV_PC_GLOBAL },
-    [CC_GLOBAL] = { QVTD_INV_CC_GLOBAL },
-};
-
-static void change_context(Test *t, Op op)
-{
-    uint64_t val[2] = { t->context_val[0], t->context_val[1] };
-
-    switch (op) {
-    case CONTEXT_CLEAR:
-        val[0] = 0;
-        break;
-    case CONTEXT_RESERVED:
-        val[0] |= CONTEXT_RSVD;
-        break;
-    case CONTEXT_RID_PASID:
-        /* PDTS 0: 128 directory entries of 64 PASIDs */
-        val[1] |= 128 * 64;
-        break;
-    default:
-        break;
-    }
-    qvtd_edit(t->vtd, t->context + 8, ~0ULL, val[1]);
-    qvtd_edit(t->vtd, t->context, ~0ULL, val[0]);
-    inv(t, QVTD_INV_CC_DEVICE(t->bus << 8 | t->devfn), 0);
-}
-
-static void clear_directory(Test *t)
-{
-    qvtd_edit(t->vtd, qvtd_dir_slot(t->vtd, t->context, 0), ~0ULL, 0);
-    inv(t, QVTD_INV_PC_GLOBAL, 0);
-}
-
-/* For the iommufd object's x-inject: ioctl, errno, how often */
-static const char *const failures[] = {
-    [FAIL_INVALIDATE_1] = "iommu-hwpt-invalidate 5 1",
-    [FAIL_INVALIDATE_2] = "iommu-hwpt-invalidate 5 2",
-    [FAIL_INVALIDATE_3] = "iommu-hwpt-invalidate 5 3",
-    [FAIL_ALLOC] = "iommu-hwpt-alloc 12 1",
-    [FAIL_ATTACH] = "vfio-device-attach-iommufd-pt 16 1",
-};
-
-static void do_step(Test *t, Op op)
-{
-    QVTD *v = t->vtd;
-
-    switch (op) {
-    case START:
-        break;
-    case TE_ON:
-    case TE_OFF:
-        qvtd_enable_translation(v, op == TE_ON);
-        break;
-    case SRTP:
-        qvtd_set_root(v, v->root, ROOT_SCALABLE);
-        break;
-    case WRITE_B:
-        qtest_writeq(t->qts, t->entry + 16, t->tables[TABLE_B].root);
-        break;
-    case LEGACY:
-        qvtd_set_root(v, v->root, 0);
-        break;
-    case CONTEXT_CLEAR ... CONTEXT_SET:
-        change_context(t, op);
-        break;
-    case DIRECTORY_CLEAR:
-        clear_directory(t);
-        break;
-    case REMAP_B:
-        qvtd_map(v, &t->tables[TABLE_A], IOVA_SRC, PAGE_B, 12, QVTD_S1_PAGE);
-        break;
-    case PC_BAD:
-        submit_bad(t);
-        break;
-    case SYSTEM_RESET:
-        qtest_system_reset(t->qts);
-        break;
-    case FAIL_INVALIDATE_1 ... FAIL_ATTACH:
-        qtest_qmp_assert_success(t->qts, "{'execute': 'qom-set', 'arguments': "
-                                 "{'path': '/objects/iommufd0', "
-                                 "'property': 'x-inject', 'value': %s}}",
-                                 failures[op]);
-        break;
-    case SET_A ... SET_NONE:
-        set_entry(t, op);
-        break;
-    default:
-        inv(t, invalidations[op][0], invalidations[op][1]);
-    }
-}
-
-/* Looking */
-
-static bool page_is(Test *t, uint64_t addr, uint8_t fill)
-{
-    uint8_t data[PAGE], want[PAGE];
-
-    qtest_memread(t->qts, addr, data, PAGE);
-    memset(want, fill, PAGE);
-    return !memcmp(data, want, PAGE);
-}
-
-static Dma probe(Test *t)
-{
-    qtest_memset(t->qts, PAGE_A, 'A', PAGE);
-    qtest_memset(t->qts, PAGE_B, 'B', PAGE);
-    qtest_memset(t->qts, IOVA_SRC, 'I', PAGE);
-    qtest_memset(t->qts, PAGE_DST, 0, PAGE);
-    qtest_memset(t->qts, IOVA_DST, 0, PAGE);
-
-    qvtd_edu_read(&t->edu, IOVA_SRC, PAGE);
-    qvtd_edu_write(&t->edu, IOVA_DST, PAGE);
-
-    if (page_is(t, IOVA_DST, 'I') && page_is(t, PAGE_DST, 0)) {
-        return IDENTITY;
-    }
-    g_assert_true(page_is(t, IOVA_DST, 0));
-    if (page_is(t, PAGE_DST, 'A')) {
-        return TO_A;
-    }
-    if (page_is(t, PAGE_DST, 'B')) {
-        return TO_B;
-    }
-    g_assert_true(page_is(t, PAGE_DST, 0));
-    return BLOCKED;
-}
-
-static void check_host(Test *t, unsigned pgtt, uint64_t stage1)
-{
-    VTDHostEntry host = vtd_host_entry(t->bdf);
-
-    g_assert_cmpuint(host.present ? host.pgtt : 0, ==, pgtt);
-    if (pgtt == PGTT_NESTED) {
-        g_assert_cmphex(host.stage1, ==, stage1);
-    }
-    if (pgtt) {
-        g_assert_cmphex(host.stage2, !=, 0);
-    }
-}
-
-static void check_fault(Test *t, unsigned want)
-{
-    QVTDFault fault;
-    bool any = qvtd_take_fault(t->vtd, &fault);
-
-    g_assert_cmphex(any ? fault.reason : 0, ==, want);
-    if (want) {
-        g_assert_cmphex(fault.sid, ==, t->bus << 8 | t->devfn);
-    }
-}
-
 static void run_case(gconstpointer data)
 {
     const Case *c = data;
-    Test t;
+    NestedTest t;
 
-    setup(&t);
+    nested_setup(&t);
     for (const Step *s = c->steps; s->op != END && !g_test_failed(); s++) {
         g_test_message("step %d: op %d", (int)(s - c->steps), s->op);
-        do_step(&t, s->op);
-        check_host(&t, s->pgtt, t.tables[s->table].root);
-        check_fault(&t, s->fault);
+        nested_step(&t, s->op);
+        nested_check_host(&t, s->pgtt, t.tables[s->table].root);
+        nested_check_fault(&t, s->fault);
         if (s->dma != SKIP) {
-            g_assert_cmpint(probe(&t), ==, s->dma);
+            g_assert_cmpint(nested_probe(&t), ==, s->dma);
         }
     }
-    teardown(&t);
+    nested_teardown(&t);
 }
 
 /* A page that was not mapped needs no invalidation, and so no ioctl. */
@@ -590,22 +172,23 @@ static void test_map_is_free(void)
 {
     int64_t maps, invalidations;
     QVTDTable *table;
-    Test t;
+    NestedTest t;
 
-    setup(&t);
+    nested_setup(&t);
     table = &t.tables[TABLE_A];
     qvtd_edit(t.vtd, qvtd_table_slot(t.vtd, table, IOVA_SRC, 1), ~0ULL, 0);
-    do_step(&t, SET_A);
-    do_step(&t, TE_ON);
-    g_assert_cmpint(probe(&t), ==, BLOCKED);
+    nested_step(&t, SET_A);
+    nested_step(&t, TE_ON);
+    g_assert_cmpint(nested_probe(&t), ==, BLOCKED);
 
-    maps = calls(&t, "iommu-ioas-map");
-    invalidations = calls(&t, "iommu-hwpt-invalidate");
+    maps = nested_calls(&t, "iommu-ioas-map");
+    invalidations = nested_calls(&t, "iommu-hwpt-invalidate");
     qvtd_map(t.vtd, table, IOVA_SRC, PAGE_A, 12, QVTD_S1_PAGE);
-    g_assert_cmpint(probe(&t), ==, TO_A);
-    g_assert_cmpint(calls(&t, "iommu-ioas-map"), ==, maps);
-    g_assert_cmpint(calls(&t, "iommu-hwpt-invalidate"), ==, invalidations);
-    teardown(&t);
+    g_assert_cmpint(nested_probe(&t), ==, TO_A);
+    g_assert_cmpint(nested_calls(&t, "iommu-ioas-map"), ==, maps);
+    g_assert_cmpint(nested_calls(&t, "iommu-hwpt-invalidate"), ==,
+                    invalidations);
+    nested_teardown(&t);
 }
 
 /* What is submitted in one go is one ioctl. */
@@ -613,16 +196,16 @@ static void test_batch(void)
 {
     const int descriptors = 64;
     int64_t before;
-    Test t;
+    NestedTest t;
 
-    setup(&t);
-    do_step(&t, SET_A);
-    do_step(&t, TE_ON);
-    g_assert_cmpint(probe(&t), ==, TO_A);
-    do_step(&t, REMAP_B);
-    g_assert_cmpint(probe(&t), ==, TO_A);
+    nested_setup(&t);
+    nested_step(&t, SET_A);
+    nested_step(&t, TE_ON);
+    g_assert_cmpint(nested_probe(&t), ==, TO_A);
+    nested_step(&t, REMAP_B);
+    g_assert_cmpint(nested_probe(&t), ==, TO_A);
 
-    before = calls(&t, "iommu-hwpt-invalidate");
+    before = nested_calls(&t, "iommu-hwpt-invalidate");
     for (int i = 0; i < descriptors; i++) {
         /* Every other page, so that no two make one range; the last is ours. */
         uint64_t addr = IOVA_SRC + 2 * PAGE * (descriptors - 1 - i);
@@ -633,10 +216,88 @@ static void test_batch(void)
         qtest_writeq(t.qts, slot + 16, 0);
         qtest_writeq(t.qts, slot + 24, 0);
     }
-    inv(&t, QVTD_INV_PIOTLB_PAGE(DID2, 0), 0);
-    g_assert_cmpint(calls(&t, "iommu-hwpt-invalidate"), ==, before + 1);
-    g_assert_cmpint(probe(&t), ==, TO_B);
-    teardown(&t);
+    nested_inv(&t, QVTD_INV_PIOTLB_PAGE(DID2, 0), 0);
+    g_assert_cmpint(nested_calls(&t, "iommu-hwpt-invalidate"), ==, before + 1);
+    g_assert_cmpint(nested_probe(&t), ==, TO_B);
+    nested_teardown(&t);
+}
+
+/* Has the kernel fault injection?  Allows it to fail all allocations. */
+static bool can_fail_nth(void)
+{
+    const char *knob = "/sys/kernel/debug/failslab/ignore-gfp-wait";
+
+    return !access("/proc/self/fail-nth", W_OK) &&
+           g_file_set_contents_full(knob, "N", 1, G_FILE_SET_CONTENTS_NONE,
+                                    0644, NULL);
+}
+
+static void arm_fail_nth(NestedTest *t, unsigned nth)
+{
+    qtest_qmp_assert_success(t->qts, "{'execute': 'qom-set', 'arguments': {"
+                             "'path': '/objects/iommufd0', "
+                             "'property': 'x-fail-nth', 'value': %u}}", nth);
+}
+
+/* Is the device where it should be, or blocked with a fault?  No third way. */
+static void check_failed_or(NestedTest *t, unsigned table, Dma dma)
+{
+    if (vtd_host_entry(t->bdf).present) {
+        nested_check_host(t, PGTT_NESTED, t->tables[table].root);
+        nested_check_fault(t, 0);
+        g_assert_cmpint(nested_probe(t), ==, dma);
+    } else {
+        nested_check_fault(t, 0x5b);
+        g_assert_cmpint(nested_probe(t), ==, BLOCKED);
+    }
+}
+
+/*
+ * Each allocation that the kernel makes for an attach or an invalidation fails
+ * once.  @op is done on table A; then the device should read what @dma says.
+ */
+static void sweep(NestedTest *t, Op op, Dma dma)
+{
+    unsigned nth;
+
+    for (nth = 1; !g_test_failed(); nth++) {
+        nested_step(t, TE_OFF);
+        qvtd_map(t->vtd, &t->tables[TABLE_A], IOVA_SRC, PAGE_A, 12,
+                 QVTD_S1_PAGE);
+        nested_step(t, SET_A);
+        if (op != TE_ON) {
+            nested_step(t, TE_ON);
+            g_assert_cmpint(nested_probe(t), ==, TO_A);
+            nested_step(t, REMAP_B);
+        }
+        arm_fail_nth(t, nth);
+        nested_step(t, op);
+        if (nested_iommufd_number(t, "x-fail-nth")) {
+            break;
+        }
+        check_failed_or(t, TABLE_A, dma);
+        nested_step(t, PC_GLOBAL);
+        nested_check_host(t, PGTT_NESTED, t->tables[TABLE_A].root);
+        nested_check_fault(t, 0);
+    }
+    arm_fail_nth(t, 0);
+    nested_check_host(t, PGTT_NESTED, t->tables[TABLE_A].root);
+    g_test_message("op %d: %u allocations failed, one at a time", op, nth - 1);
+}
+
+static void test_fail_nth(void)
+{
+    NestedTest t;
+
+    if (!can_fail_nth()) {
+        g_test_skip("the kernel has no fault injection: CONFIG_FAILSLAB and "
+                    "CONFIG_FAULT_INJECTION_DEBUG_FS");
+        return;
+    }
+    nested_setup(&t);
+    sweep(&t, TE_ON, TO_A);
+    sweep(&t, INV_PAGE, TO_B);
+    nested_teardown(&t);
 }
 
 /* Two devices: one stage 2, and one stage 1 where they name the same table */
@@ -645,7 +306,7 @@ static void test_share(void)
     const char *bdf2 = getenv("VTD_TEST_BDF2");
     g_autofree char *devices = NULL;
     VTDHostEntry one, two;
-    Test t, t2;
+    NestedTest t, t2;
 
     if (!bdf2) {
         g_test_skip("VTD_TEST_BDF2 names no second device");
@@ -655,48 +316,48 @@ static void test_share(void)
         "-device vfio-pci,host=%s,iommufd=iommufd0,addr=%d "
         "-device vfio-pci,host=%s,iommufd=iommufd0,addr=%d",
         vtd_host_device(), SLOT, bdf2, SLOT2);
-    start_qemu(&t, devices);
-    setup_device(&t, 0, QPCI_DEVFN(SLOT, 0));
-    build_tables(&t);
+    nested_start(&t, devices);
+    nested_setup_device(&t, 0, QPCI_DEVFN(SLOT, 0));
+    nested_build_tables(&t);
 
     t2 = t;
     t2.bdf = bdf2;
-    setup_device(&t2, 0, QPCI_DEVFN(SLOT2, 0));
-    build_entries(&t2);
+    nested_setup_device(&t2, 0, QPCI_DEVFN(SLOT2, 0));
+    nested_build_entries(&t2);
 
-    g_assert_cmpint(calls(&t, "iommu-ioas-alloc"), ==, 1);
-    g_assert_cmpint(calls(&t, "iommu-hwpt-alloc"), ==, 1);
+    g_assert_cmpint(nested_calls(&t, "iommu-ioas-alloc"), ==, 1);
+    g_assert_cmpint(nested_calls(&t, "iommu-hwpt-alloc"), ==, 1);
     one = vtd_host_entry(t.bdf);
     two = vtd_host_entry(bdf2);
     g_assert_cmphex(one.stage2, ==, two.stage2);
     g_assert_cmpuint(one.domain_id, ==, two.domain_id);
 
-    set_entry(&t, SET_A);
-    set_entry(&t2, SET_A);
+    nested_step(&t, SET_A);
+    nested_step(&t2, SET_A);
     qvtd_enable_translation(t.vtd, true);
     one = vtd_host_entry(t.bdf);
     two = vtd_host_entry(bdf2);
     g_assert_cmpuint(one.pgtt, ==, PGTT_NESTED);
     g_assert_cmpuint(two.pgtt, ==, PGTT_NESTED);
-    g_assert_cmpint(calls(&t, "iommu-hwpt-alloc"), ==, 2);
+    g_assert_cmpint(nested_calls(&t, "iommu-hwpt-alloc"), ==, 2);
     g_assert_cmpuint(one.domain_id, ==, two.domain_id);
-    g_assert_cmpint(probe(&t), ==, TO_A);
-    g_assert_cmpint(probe(&t2), ==, TO_A);
+    g_assert_cmpint(nested_probe(&t), ==, TO_A);
+    g_assert_cmpint(nested_probe(&t2), ==, TO_A);
 
     /* One invalidation is for both. */
-    do_step(&t, REMAP_B);
-    do_step(&t, INV_PAGE);
-    g_assert_cmpint(probe(&t), ==, TO_B);
-    g_assert_cmpint(probe(&t2), ==, TO_B);
+    nested_step(&t, REMAP_B);
+    nested_step(&t, INV_PAGE);
+    g_assert_cmpint(nested_probe(&t), ==, TO_B);
+    g_assert_cmpint(nested_probe(&t2), ==, TO_B);
 
     /* And one that leaves does not take the other one along. */
-    do_step(&t2, SET_NONE);
-    check_host(&t2, 0, 0);
-    check_host(&t, PGTT_NESTED, t.tables[TABLE_A].root);
-    g_assert_cmpint(probe(&t), ==, TO_B);
+    nested_step(&t2, SET_NONE);
+    nested_check_host(&t2, 0, 0);
+    nested_check_host(&t, PGTT_NESTED, t.tables[TABLE_A].root);
+    g_assert_cmpint(nested_probe(&t), ==, TO_B);
 
     g_free(t2.edu.dev);
-    teardown(&t);
+    nested_teardown(&t);
 }
 
 /* ACPI PCI hotplug of Q35, QEMU's docs/specs/acpi_pci_hotplug.rst */
@@ -707,7 +368,7 @@ static void test_share(void)
 #define ROOT_PORT "-device pcie-root-port,id=rp,chassis=1,slot=1,addr=3"
 
 /* Bus 1 behind it, and a memory window for one BAR */
-static void setup_root_port(Test *t)
+static void setup_root_port(NestedTest *t)
 {
     QPCIDevice *port = qpci_device_find(t->pci, QPCI_DEVFN(3, 0));
 
@@ -723,18 +384,18 @@ static void setup_root_port(Test *t)
 static void test_unplug(void)
 {
     g_autofree char *device = NULL;
-    Test t;
+    NestedTest t;
 
     device = g_strdup_printf(ROOT_PORT " -device vfio-pci,id=dev,host=%s,"
                              "iommufd=iommufd0,bus=rp", vtd_host_device());
-    start_qemu(&t, device);
+    nested_start(&t, device);
     setup_root_port(&t);
-    setup_device(&t, 1, 0);
-    build_tables(&t);
-    set_entry(&t, SET_A);
+    nested_setup_device(&t, 1, 0);
+    nested_build_tables(&t);
+    nested_step(&t, SET_A);
     qvtd_enable_translation(t.vtd, true);
-    check_host(&t, PGTT_NESTED, t.tables[TABLE_A].root);
-    g_assert_cmpint(probe(&t), ==, TO_A);
+    nested_check_host(&t, PGTT_NESTED, t.tables[TABLE_A].root);
+    g_assert_cmpint(nested_probe(&t), ==, TO_A);
     g_free(t.edu.dev);
 
     /* As the guest's ACPI code lets slot 0 of the only such bus go */
@@ -743,45 +404,45 @@ static void test_unplug(void)
     qtest_outl(t.qts, PCIHP_BASE + PCIHP_EJECT, 1);
     qtest_qmp_eventwait(t.qts, "DEVICE_DELETED");
     g_assert_cmpuint(vtd_host_entry(t.bdf).pgtt, !=, PGTT_NESTED);
-    g_assert_cmpint(calls(&t, "iommu-destroy"), ==,
-                    calls(&t, "iommu-ioas-alloc") +
-                    calls(&t, "iommu-hwpt-alloc"));
+    g_assert_cmpint(nested_calls(&t, "iommu-destroy"), ==,
+                    nested_calls(&t, "iommu-ioas-alloc") +
+                    nested_calls(&t, "iommu-hwpt-alloc"));
 
     /* Nothing was left attached: the device comes back, and stage 1 too. */
     qtest_qmp_device_add(t.qts, "vfio-pci", "dev", "{'host': %s, "
                          "'iommufd': 'iommufd0', 'bus': 'rp'}", t.bdf);
-    check_host(&t, PGTT_NESTED, t.tables[TABLE_A].root);
-    setup_device(&t, 1, 0);
-    g_assert_cmpint(probe(&t), ==, TO_A);
-    teardown(&t);
+    nested_check_host(&t, PGTT_NESTED, t.tables[TABLE_A].root);
+    nested_setup_device(&t, 1, 0);
+    g_assert_cmpint(nested_probe(&t), ==, TO_A);
+    nested_teardown(&t);
 }
 
 /* Hot-plugged under a guest that has its tables in place already */
 static void test_plug_translated(void)
 {
-    Test t;
+    NestedTest t;
 
-    start_qemu(&t, ROOT_PORT);
+    nested_start(&t, ROOT_PORT);
     setup_root_port(&t);
     t.bus = 1;
-    build_tables(&t);
-    set_entry(&t, SET_A);
+    nested_build_tables(&t);
+    nested_step(&t, SET_A);
     qvtd_enable_translation(t.vtd, true);
     qtest_qmp_device_add(t.qts, "vfio-pci", "dev", "{'host': %s, "
                          "'iommufd': 'iommufd0', 'bus': 'rp'}", t.bdf);
-    check_host(&t, PGTT_NESTED, t.tables[TABLE_A].root);
-    setup_device(&t, 1, 0);
-    g_assert_cmpint(probe(&t), ==, TO_A);
-    teardown(&t);
+    nested_check_host(&t, PGTT_NESTED, t.tables[TABLE_A].root);
+    nested_setup_device(&t, 1, 0);
+    g_assert_cmpint(nested_probe(&t), ==, TO_A);
+    nested_teardown(&t);
 }
 
 /* What the guest is told */
 static void test_capabilities(void)
 {
     uint64_t cap, ecap;
-    Test t;
+    NestedTest t;
 
-    setup(&t);
+    nested_setup(&t);
     cap = qvtd_readq(t.vtd, DMAR_CAP_REG);
     ecap = qvtd_readq(t.vtd, DMAR_ECAP_REG);
     g_assert_cmphex(ecap & VTD_ECAP_SMTS, !=, 0);
@@ -791,7 +452,7 @@ static void test_capabilities(void)
     g_assert_cmphex(cap & BIT_ULL(60), ==, 0);          /* FS5LP */
     /* Entries that are not present are as good as cached. */
     g_assert_cmphex(cap & VTD_CAP_CM, !=, 0);
-    teardown(&t);
+    nested_teardown(&t);
 }
 
 int main(int argc, char **argv)
@@ -812,6 +473,7 @@ int main(int argc, char **argv)
     qtest_add_func("/intel-iommu/nested/capabilities", test_capabilities);
     qtest_add_func("/intel-iommu/nested/map-is-free", test_map_is_free);
     qtest_add_func("/intel-iommu/nested/batch", test_batch);
+    qtest_add_func("/intel-iommu/nested/fail-nth", test_fail_nth);
     qtest_add_func("/intel-iommu/nested/share", test_share);
     qtest_add_func("/intel-iommu/nested/unplug", test_unplug);
     qtest_add_func("/intel-iommu/nested/plug-translated", test_plug_translated);

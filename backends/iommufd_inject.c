@@ -1,0 +1,141 @@
+/*
+ * iommufd: ioctls that fail on purpose, for tests
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include "qemu/osdep.h"
+#include <sys/ioctl.h>
+#include "qapi/error.h"
+#include "qapi/visitor.h"
+#include "qemu/cutils.h"
+#include "iommufd_inject.h"
+
+/*
+ * The kernel counts the allocations of the thread, and must count those of the
+ * ioctl alone.  Neither access to the file allocates anything.
+ */
+static void fail_nth_arm(IOMMUFDBackend *be, unsigned nth)
+{
+    g_autofree char *text = g_strdup_printf("%u", nth);
+
+    if (pwrite(be->fail_nth.fd, text, strlen(text), 0) < 0) {
+        be->fail_nth.left = 0;
+    }
+}
+
+static void fail_nth_disarm(IOMMUFDBackend *be)
+{
+    char text[16] = "";
+    const char *end;
+
+    /* It ends with a newline. */
+    if (pread(be->fail_nth.fd, text, sizeof(text) - 1, 0) < 0 ||
+        qemu_strtoui(text, &end, 10, &be->fail_nth.left)) {
+        be->fail_nth.left = 0;
+    }
+    fail_nth_arm(be, 0);
+}
+
+int iommufd_inject_ioctl(IOMMUFDBackend *be, IOMMUFDIoctl nr, int fd,
+                         unsigned long request, void *arg)
+{
+    int ret, err;
+
+    if (unlikely(be->inject.count && be->inject.nr == nr)) {
+        be->inject.count--;
+        errno = be->inject.err;
+        return -1;
+    }
+    if (likely(!be->fail_nth.left)) {
+        return ioctl(fd, request, arg);
+    }
+    fail_nth_arm(be, be->fail_nth.left);
+    ret = ioctl(fd, request, arg);
+    err = errno;
+    fail_nth_disarm(be);
+    errno = err;
+    return ret;
+}
+
+/*
+ * "x-inject", for qom-set: "IOCTL ERRNO COUNT" lets the next COUNT calls of
+ * the ioctl fail with the errno, a number, without being made.
+ */
+static void inject_set(Object *obj, const char *str, Error **errp)
+{
+    IOMMUFDBackend *be = IOMMUFD_BACKEND(obj);
+    char ioctl_name[64];
+    unsigned count;
+    int err;
+
+    if (sscanf(str, "%63s %d %u", ioctl_name, &err, &count) != 3 || err <= 0) {
+        error_setg(errp, "iommufd: x-inject is '%s', want 'IOCTL ERRNO COUNT' "
+                   "such as 'iommu-hwpt-alloc 12 1'", str);
+        return;
+    }
+    for (IOMMUFDIoctl nr = 0; nr < IOMMUFD_IOCTL__MAX; nr++) {
+        g_autofree char *name = iommufd_backend_property_name(nr);
+
+        if (!strcmp(name, ioctl_name)) {
+            be->inject.nr = nr;
+            be->inject.err = err;
+            be->inject.count = count;
+            return;
+        }
+    }
+    error_setg(errp, "iommufd: x-inject names '%s', which is no ioctl that is "
+               "counted", ioctl_name);
+}
+
+static void fail_nth_get(Object *obj, Visitor *v,
+                         const char *name, void *opaque, Error **errp)
+{
+    IOMMUFDBackend *be = IOMMUFD_BACKEND(obj);
+    uint32_t left = be->fail_nth.left;
+
+    visit_type_uint32(v, name, &left, errp);
+}
+
+/*
+ * "x-fail-nth": let the kernel's Nth allocation from now on fail, among those
+ * of the ioctls that the thread makes which sets it (CONFIG_FAULT_INJECTION).
+ * Reads as what is left to count, 0 once one has failed.
+ */
+static void fail_nth_set(Object *obj, Visitor *v,
+                         const char *name, void *opaque, Error **errp)
+{
+    IOMMUFDBackend *be = IOMMUFD_BACKEND(obj);
+    uint32_t nth;
+
+    if (!visit_type_uint32(v, name, &nth, errp)) {
+        return;
+    }
+    if (be->fail_nth.fd < 0) {
+        be->fail_nth.fd = qemu_open("/proc/thread-self/fail-nth", O_RDWR,
+                                    errp);
+        if (be->fail_nth.fd < 0) {
+            return;
+        }
+    }
+    be->fail_nth.left = nth;
+}
+
+void iommufd_inject_init(IOMMUFDBackend *be)
+{
+    be->fail_nth.fd = -1;
+}
+
+void iommufd_inject_finalize(IOMMUFDBackend *be)
+{
+    if (be->fail_nth.fd >= 0) {
+        close(be->fail_nth.fd);
+    }
+}
+
+void iommufd_inject_class_init(ObjectClass *oc)
+{
+    object_class_property_add_str(oc, "x-inject", NULL, inject_set);
+    object_class_property_add(oc, "x-fail-nth", "uint32", fail_nth_get,
+                              fail_nth_set, NULL, NULL);
+}

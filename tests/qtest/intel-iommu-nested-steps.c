@@ -1,0 +1,178 @@
+/*
+ * intel-iommu,nested=on: what a guest does, and a host that fails
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include "qemu/osdep.h"
+#include "hw/i386/intel_iommu_internal.h"
+#include "intel-iommu-nested-world.h"
+
+#define PC_RESERVED     (0x7 | 2 << 4)  /* of a granularity that is none */
+#define PASID_FPD       (1 << 1)        /* in quadword 0 */
+#define PASID_EAFE      (1 << 7)        /* in quadword 2 */
+#define CONTEXT_RSVD    (1 << 5)
+
+void nested_inv(NestedTest *t, uint64_t lo, uint64_t hi)
+{
+    g_assert_true(qvtd_invalidate(t->vtd, lo, hi));
+}
+
+/* PASID entries; SET_NONE is one that is not present */
+static const struct {
+    unsigned pgtt;
+    unsigned table;
+    uint16_t did;
+    unsigned fspm;
+    uint64_t flags0;
+    uint64_t flags2;
+} entries[] = {
+    [SET_A] = { PGTT_STAGE1, TABLE_A, DID },
+    [SET_A_DID2] = { PGTT_STAGE1, TABLE_A, DID2 },
+    [SET_B] = { PGTT_STAGE1, TABLE_B, DID },
+    [SET_PASS] = { PGTT_PASS, TABLE_NONE, DID },
+    [SET_STAGE2] = { PGTT_STAGE2, TABLE_A, DID },
+    [SET_NESTED] = { PGTT_NESTED, TABLE_A, DID },
+    [SET_FIVE_LEVEL] = { PGTT_STAGE1, TABLE_A, DID, 1 },
+    [SET_NO_TYPE] = { 0, TABLE_A, DID },
+    [SET_STAGE2_FPD] = { PGTT_STAGE2, TABLE_A, DID, 0, PASID_FPD },
+    [SET_EAFE] = { PGTT_STAGE1, TABLE_A, DID, .flags2 = PASID_EAFE },
+    [SET_NONE] = { .did = DID },
+};
+
+static void set_entry(NestedTest *t, Op op)
+{
+    uint64_t table = t->tables[entries[op].table].root;
+    QVTDPasid pasid = {
+        .pgtt = entries[op].pgtt,
+        .did = entries[op].did,
+        .stage1 = table,
+        .stage2 = table,
+        .aw = 2,
+        .fspm = entries[op].fspm,
+        .flags = { entries[op].flags0, 0, entries[op].flags2 },
+    };
+
+    if (op == SET_NONE) {
+        qvtd_edit(t->vtd, t->entry, ~0ULL, 0);
+    } else {
+        qvtd_write_pasid(t->vtd, t->entry, &pasid);
+    }
+    nested_inv(t, QVTD_INV_PC_PASID(entries[op].did, 0), 0);
+}
+
+/* Recovers as a driver does: a sound descriptor in its place, clear IQE. */
+static void submit_bad(NestedTest *t)
+{
+    QVTD *v = t->vtd;
+    uint64_t slot = v->queue + v->tail * 32;
+
+    g_assert_false(qvtd_invalidate(v, PC_RESERVED, 0));
+    g_assert_cmphex(qvtd_readl(v, DMAR_FSTS_REG) & VTD_FSTS_IQE, !=, 0);
+    g_assert_cmphex(qvtd_readq(v, DMAR_IQH_REG), ==, slot - v->queue);
+    qvtd_edit(v, slot, ~0ULL, QVTD_INV_PC_GLOBAL);
+    qvtd_writel(v, DMAR_FSTS_REG, VTD_FSTS_IQE);
+    nested_inv(t, QVTD_INV_PC_GLOBAL, 0);
+}
+
+/* Descriptors, two quadwords each */
+static const uint64_t invalidations[][2] = {
+    [INV_OTHER_PAGE] = { QVTD_INV_PIOTLB_PAGE(DID, 0), IOVA_SRC + 16 * PAGE },
+    [INV_OTHER_DID] = { QVTD_INV_PIOTLB_PAGE(DID2, 0), IOVA_SRC },
+    [INV_PAGE] = { QVTD_INV_PIOTLB_PAGE(DID, 0), IOVA_SRC },
+    [INV_RANGE] = { QVTD_INV_PIOTLB_PAGE(DID, 0),
+                    QVTD_INV_ADDR(IOVA_SRC & ~(2 * MIB - 1), 9, 0) },
+    [INV_PASID] = { QVTD_INV_PIOTLB_ALL(DID, 0) },
+    [INV_DOMAIN] = { QVTD_INV_IOTLB_DOMAIN(DID) },
+    [INV_GLOBAL] = { QVTD_INV_IOTLB_GLOBAL },
+    [INV_IOTLB_PAGE] = { QVTD_INV_IOTLB_PAGE(DID), IOVA_SRC },
+    [PC_GLOBAL] = { QVTD_INV_PC_GLOBAL },
+    [CC_GLOBAL] = { QVTD_INV_CC_GLOBAL },
+};
+
+static void change_context(NestedTest *t, Op op)
+{
+    uint64_t val[2] = { t->context_val[0], t->context_val[1] };
+
+    switch (op) {
+    case CONTEXT_CLEAR:
+        val[0] = 0;
+        break;
+    case CONTEXT_RESERVED:
+        val[0] |= CONTEXT_RSVD;
+        break;
+    case CONTEXT_RID_PASID:
+        /* PDTS 0: 128 directory entries of 64 PASIDs */
+        val[1] |= 128 * 64;
+        break;
+    default:
+        break;
+    }
+    qvtd_edit(t->vtd, t->context + 8, ~0ULL, val[1]);
+    qvtd_edit(t->vtd, t->context, ~0ULL, val[0]);
+    nested_inv(t, QVTD_INV_CC_DEVICE(t->bus << 8 | t->devfn), 0);
+}
+
+static void clear_directory(NestedTest *t)
+{
+    qvtd_edit(t->vtd, qvtd_dir_slot(t->vtd, t->context, 0), ~0ULL, 0);
+    nested_inv(t, QVTD_INV_PC_GLOBAL, 0);
+}
+
+/* For the iommufd object's x-inject: ioctl, errno, how often */
+static const char *const failures[] = {
+    [FAIL_INVALIDATE_1] = "iommu-hwpt-invalidate 5 1",
+    [FAIL_INVALIDATE_2] = "iommu-hwpt-invalidate 5 2",
+    [FAIL_INVALIDATE_3] = "iommu-hwpt-invalidate 5 3",
+    [FAIL_ALLOC] = "iommu-hwpt-alloc 12 1",
+    [FAIL_ATTACH] = "vfio-device-attach-iommufd-pt 16 1",
+};
+
+void nested_step(NestedTest *t, Op op)
+{
+    QVTD *v = t->vtd;
+
+    switch (op) {
+    case START:
+        break;
+    case TE_ON:
+    case TE_OFF:
+        qvtd_enable_translation(v, op == TE_ON);
+        break;
+    case SRTP:
+        qvtd_set_root(v, v->root, ROOT_SCALABLE);
+        break;
+    case WRITE_B:
+        qtest_writeq(t->qts, t->entry + 16, t->tables[TABLE_B].root);
+        break;
+    case LEGACY:
+        qvtd_set_root(v, v->root, 0);
+        break;
+    case CONTEXT_CLEAR ... CONTEXT_SET:
+        change_context(t, op);
+        break;
+    case DIRECTORY_CLEAR:
+        clear_directory(t);
+        break;
+    case REMAP_B:
+        qvtd_map(v, &t->tables[TABLE_A], IOVA_SRC, PAGE_B, 12, QVTD_S1_PAGE);
+        break;
+    case PC_BAD:
+        submit_bad(t);
+        break;
+    case SYSTEM_RESET:
+        qtest_system_reset(t->qts);
+        break;
+    case FAIL_INVALIDATE_1 ... FAIL_ATTACH:
+        qtest_qmp_assert_success(t->qts, "{'execute': 'qom-set', 'arguments': "
+                                 "{'path': '/objects/iommufd0', "
+                                 "'property': 'x-inject', 'value': %s}}",
+                                 failures[op]);
+        break;
+    case SET_A ... SET_NONE:
+        set_entry(t, op);
+        break;
+    default:
+        nested_inv(t, invalidations[op][0], invalidations[op][1]);
+    }
+}
