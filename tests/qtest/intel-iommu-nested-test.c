@@ -381,6 +381,16 @@ static void setup_root_port(NestedTest *t)
     g_free(port);
 }
 
+/* Behind the root port, under tables that say table A: translated at once */
+static void plug_translated(NestedTest *t)
+{
+    qtest_qmp_device_add(t->qts, "vfio-pci", "dev", "{'host': %s, "
+                         "'iommufd': 'iommufd0', 'bus': 'rp'}", t->bdf);
+    nested_check_host(t, PGTT_NESTED, t->tables[TABLE_A].root);
+    nested_setup_device(t, 1, 0);
+    g_assert_cmpint(nested_probe(t), ==, TO_A);
+}
+
 static void test_unplug(void)
 {
     g_autofree char *device = NULL;
@@ -409,11 +419,7 @@ static void test_unplug(void)
                     nested_calls(&t, "iommu-hwpt-alloc"));
 
     /* Nothing was left attached: the device comes back, and stage 1 too. */
-    qtest_qmp_device_add(t.qts, "vfio-pci", "dev", "{'host': %s, "
-                         "'iommufd': 'iommufd0', 'bus': 'rp'}", t.bdf);
-    nested_check_host(&t, PGTT_NESTED, t.tables[TABLE_A].root);
-    nested_setup_device(&t, 1, 0);
-    g_assert_cmpint(nested_probe(&t), ==, TO_A);
+    plug_translated(&t);
     nested_teardown(&t);
 }
 
@@ -428,11 +434,7 @@ static void test_plug_translated(void)
     nested_build_tables(&t);
     nested_step(&t, SET_A);
     qvtd_enable_translation(t.vtd, true);
-    qtest_qmp_device_add(t.qts, "vfio-pci", "dev", "{'host': %s, "
-                         "'iommufd': 'iommufd0', 'bus': 'rp'}", t.bdf);
-    nested_check_host(&t, PGTT_NESTED, t.tables[TABLE_A].root);
-    nested_setup_device(&t, 1, 0);
-    g_assert_cmpint(nested_probe(&t), ==, TO_A);
+    plug_translated(&t);
     nested_teardown(&t);
 }
 
