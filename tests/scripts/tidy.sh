@@ -18,6 +18,12 @@ else
     skip shellcheck "shellcheck is not installed"
 fi
 
+# With pipefail the writer's SIGPIPE would read as "no match".
+into_quiet_grep() {
+    cd "$TOP" && shells | xargs grep -l pipefail | xargs grep -nE '\| *grep -[a-zA-Z]*q'
+}
+check "no pipe ends in grep -q" test -z "$(into_quiet_grep)"
+
 for file in "$TOP"/tests/qtest/*-test.c; do
     [ -e "$file" ] || continue
     name=$(basename "$file" .c)
