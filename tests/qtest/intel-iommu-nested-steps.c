@@ -6,7 +6,7 @@
 
 #include "qemu/osdep.h"
 #include "hw/i386/intel_iommu_internal.h"
-#include "intel-iommu-nested-world.h"
+#include "intel-iommu-nested-steps.h"
 
 #define PC_RESERVED     (0x7 | 2 << 4)  /* of a granularity that is none */
 #define PASID_FPD       (1 << 1)        /* in quadword 0 */
@@ -174,5 +174,32 @@ void nested_step(NestedTest *t, Op op)
         break;
     default:
         nested_inv(t, invalidations[op][0], invalidations[op][1]);
+    }
+}
+
+static void run_case(gconstpointer data)
+{
+    const Case *c = data;
+    NestedTest t;
+
+    nested_setup(&t);
+    for (const Step *s = c->steps; s->op != END && !g_test_failed(); s++) {
+        g_test_message("step %d: op %d", (int)(s - c->steps), s->op);
+        nested_step(&t, s->op);
+        nested_check_host(&t, s->pgtt, t.tables[s->table].root);
+        nested_check_fault(&t, s->fault);
+        if (s->dma != SKIP) {
+            g_assert_cmpint(nested_probe(&t), ==, s->dma);
+        }
+    }
+    nested_teardown(&t);
+}
+
+void nested_add_cases(const Case *cases, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        g_autofree char *path = g_strdup_printf("/intel-iommu/nested/%s",
+                                                cases[i].name);
+        qtest_add_data_func(path, &cases[i], run_case);
     }
 }

@@ -11,6 +11,18 @@
 
 /* Setting up */
 
+bool nested_test_init(int *argc, char ***argv)
+{
+    g_test_init(argc, argv, NULL);
+    /* A case that fails ends there; the next one has a machine of its own. */
+    g_test_set_nonfatal_assertions();
+    if (!vtd_host_device()) {
+        g_print("1..0 # SKIP VTD_TEST_BDF names no device bound to vfio-pci\n");
+        return false;
+    }
+    return true;
+}
+
 void nested_start(NestedTest *t, const char *devices)
 {
     *t = (NestedTest) { .bdf = vtd_host_device() };

@@ -42,50 +42,6 @@ enum {
     PGTT_PASS = 4,
 };
 
-typedef enum Op {
-    END,
-    START,              /* boot: the host's stage 2 alone */
-    TE_ON,
-    TE_OFF,
-    SRTP,               /* set the root pointer again */
-    LEGACY,             /* ... to a table of legacy mode */
-    SET_A,              /* PASID entry: first stage, table A; and invalidate */
-    SET_A_DID2,         /* the same table in another domain */
-    SET_B,              /* first stage, table B */
-    SET_PASS,
-    SET_STAGE2,
-    SET_NESTED,
-    SET_FIVE_LEVEL,     /* which the vIOMMU does not offer */
-    SET_NO_TYPE,        /* PGTT 0 */
-    SET_STAGE2_FPD,     /* with Fault Processing Disable */
-    SET_EAFE,           /* extended accessed flags, which the host has not */
-    SET_NONE,
-    WRITE_B,            /* PASID entry to table B, without invalidation */
-    CONTEXT_CLEAR,
-    CONTEXT_RESERVED,   /* a bit that must be 0 */
-    CONTEXT_RID_PASID,  /* beyond the PASID directory */
-    CONTEXT_SET,        /* as it was before */
-    DIRECTORY_CLEAR,    /* the directory's entry not present */
-    REMAP_B,            /* table A: the IOVA now leads to page B */
-    INV_OTHER_PAGE,
-    INV_OTHER_DID,
-    INV_PAGE,
-    INV_RANGE,          /* 2^9 pages around it */
-    INV_PASID,
-    INV_DOMAIN,
-    INV_GLOBAL,
-    INV_IOTLB_PAGE,
-    PC_GLOBAL,
-    CC_GLOBAL,
-    PC_BAD,             /* a PASID-cache descriptor of reserved granularity */
-    SYSTEM_RESET,
-    FAIL_INVALIDATE_1,  /* the next one, two, three IOMMU_HWPT_INVALIDATE */
-    FAIL_INVALIDATE_2,
-    FAIL_INVALIDATE_3,
-    FAIL_ALLOC,         /* the next IOMMU_HWPT_ALLOC */
-    FAIL_ATTACH,        /* the next VFIO_DEVICE_ATTACH_IOMMUFD_PT */
-} Op;
-
 /* Where the device's read of IOVA_SRC ended up */
 typedef enum Dma {
     BLOCKED,
@@ -111,6 +67,11 @@ typedef struct NestedTest {
     QVTDTable tables[3];        /* TABLE_A and TABLE_B */
 } NestedTest;
 
+/*
+ * g_test_init() for programs whose device VTD_TEST_BDF names.  False, with a
+ * reason in TAP, if it names none.
+ */
+bool nested_test_init(int *argc, char ***argv);
 /* A machine with the vIOMMU and @devices, and no tables. */
 void nested_start(NestedTest *t, const char *devices);
 /* ... with the device in SLOT, its tables built but not used yet. */
@@ -123,10 +84,6 @@ void nested_build_tables(NestedTest *t);
 void nested_build_entries(NestedTest *t);
 /* Ends QEMU.  Asserts that every object was destroyed in a good order. */
 void nested_teardown(NestedTest *t);
-/* One invalidation descriptor.  Asserts that it is carried out. */
-void nested_inv(NestedTest *t, uint64_t lo, uint64_t hi);
-/* What a guest, or the host, does. */
-void nested_step(NestedTest *t, Op op);
 /* A number that QEMU's iommufd object has, such as x-calls-*. */
 int64_t nested_iommufd_number(NestedTest *t, const char *property);
 /* How often QEMU made an ioctl: "iommu-hwpt-alloc". */
