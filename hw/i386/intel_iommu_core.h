@@ -93,8 +93,10 @@ int vtd_core_get_pasid_entry(IntelIOMMUState *s, VTDContextEntry *ce,
  * @fault: the reason, positive
  * @fpd: fault processing is off: nothing is recorded for a qualified fault
  * @is_pasid: the request came with @pasid
+ *
+ * Return: false if fault processing was off.
  */
-void vtd_core_report_fault(IntelIOMMUState *s, int fault, bool fpd,
+bool vtd_core_report_fault(IntelIOMMUState *s, int fault, bool fpd,
                            uint16_t sid, hwaddr addr, bool is_write,
                            bool is_pasid, uint32_t pasid);
 
@@ -106,5 +108,11 @@ uint64_t vtd_core_iva(IntelIOMMUState *s);
 
 /* The PASID cache lost entries: let translation decide again. */
 void vtd_core_switch_address_spaces(IntelIOMMUState *s);
+
+/*
+ * The same for emulated devices of the ordinary translation, whose cache is
+ * found by requester ID: what changed entries left in it goes, too.
+ */
+void vtd_core_forget_pasid_entries(IntelIOMMUState *s);
 
 #endif

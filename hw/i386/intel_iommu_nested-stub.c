@@ -45,6 +45,10 @@ void vtd_nested_unset_device(IntelIOMMUState *s, PCIBus *bus, int devfn)
     g_assert_not_reached();
 }
 
+void vtd_nested_set_root(IntelIOMMUState *s)
+{
+}
+
 void vtd_nested_refresh_all(IntelIOMMUState *s)
 {
 }
@@ -55,7 +59,7 @@ void vtd_nested_refresh_function(IntelIOMMUState *s, uint16_t sid,
 }
 
 bool vtd_nested_inv_desc(IntelIOMMUState *s, uint8_t type,
-                         const uint64_t val[2])
+                         const uint64_t val[4])
 {
     return true;
 }

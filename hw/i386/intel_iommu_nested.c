@@ -18,6 +18,7 @@
 
 #define HOST_CAP_SAGAW(cap)     extract64(cap, 8, 5)
 #define HOST_CAP_MGAW(cap)      (extract64(cap, 16, 6) + 1)
+#define HOST_CAP_MAMV(cap)      extract64(cap, 48, 6)
 #define HOST_CAP_FS1GP          BIT_ULL(56)
 #define HOST_CAP_FS5LP          BIT_ULL(60)
 #define HOST_ECAP_NEST          BIT_ULL(26)
@@ -184,6 +185,7 @@ void vtd_nested_narrow_caps(VTDNested *n, const HostIOMMUDeviceIOMMUFD *idev)
 
     n->host_cap &= idev->vtd.cap;
     n->host_ecap &= idev->vtd.ecap;
+    n->host_mamv = MIN(n->host_mamv, HOST_CAP_MAMV(idev->vtd.cap));
     if (!phase_check(PHASE_MACHINE_READY)) {
         vtd_nested_cap_init(s);
         stq_le_p(&s->csr[DMAR_CAP_REG], s->cap);
@@ -206,6 +208,7 @@ bool vtd_nested_realize(IntelIOMMUState *s, Error **errp)
     n->iommu = s;
     n->host_cap = UINT64_MAX;
     n->host_ecap = UINT64_MAX;
+    n->host_mamv = VTD_MAMV;
     QSIMPLEQ_INIT(&n->dirty);
     vtd_nested_devices_init(n);
     vtd_nested_hwpts_init(n);
@@ -241,10 +244,18 @@ void vtd_nested_cap_init(IntelIOMMUState *s)
         s->cap |= HOST_CAP_FS5LP;
     }
     if (s->nest) {
+        s->nest->ttm = 0;
         s->cap &= s->nest->host_cap | ~(HOST_CAP_FS1GP | HOST_CAP_FS5LP);
         s->ecap &= s->nest->host_ecap | ~VTD_ECAP_SRS;
     }
     trace_vtd_nested_caps(s->cap, s->ecap);
+}
+
+void vtd_nested_set_root(IntelIOMMUState *s)
+{
+    if (s->nest) {
+        s->nest->ttm = vtd_core_ttm(s);
+    }
 }
 
 AddressSpace *vtd_nested_address_space(IntelIOMMUState *s, PCIBus *bus,

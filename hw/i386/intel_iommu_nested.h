@@ -67,6 +67,12 @@ bool vtd_nested_set_device(IntelIOMMUState *s, PCIBus *bus, int devfn,
 void vtd_nested_unset_device(IntelIOMMUState *s, PCIBus *bus, int devfn);
 
 /**
+ * vtd_nested_set_root: The guest set the root pointer.  Takes note of the
+ * translation table mode that RTADDR_REG had at that moment.
+ */
+void vtd_nested_set_root(IntelIOMMUState *s);
+
+/**
  * vtd_nested_refresh_all: The guest set the root pointer, switched translation,
  * or invalidated all context entries; or the system is reset.
  *
@@ -86,7 +92,8 @@ void vtd_nested_refresh_function(IntelIOMMUState *s, uint16_t sid,
  * vtd_nested_inv_desc: A descriptor of the invalidation queue was found sound
  * by intel_iommu.c and carried out for emulated devices.
  * @type: VTD_INV_DESC_*
- * @val: its first two quadwords
+ * @val: its quadwords; in a queue of 128-bit descriptors only the first two
+ *       mean something
  *
  * PASID-cache invalidations act at once; IOTLB invalidations are collected
  * until vtd_nested_inv_flush().
@@ -94,7 +101,7 @@ void vtd_nested_refresh_function(IntelIOMMUState *s, uint16_t sid,
  * Return: false if the descriptor is malformed: an invalidation queue error.
  */
 bool vtd_nested_inv_desc(IntelIOMMUState *s, uint8_t type,
-                         const uint64_t val[2]);
+                         const uint64_t val[4]);
 
 /**
  * vtd_nested_iotlb_reg: Register-based IOTLB invalidation.

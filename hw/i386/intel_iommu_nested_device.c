@@ -112,6 +112,7 @@ bool vtd_nested_set_device(IntelIOMMUState *s, PCIBus *bus, int devfn,
 
     /* Hot-plugged under a guest that has its tables in place. */
     vtd_nested_device_sync(dev);
+    vtd_nested_inv_flush(s);
     return true;
 }
 
@@ -142,6 +143,7 @@ void vtd_nested_refresh_function(IntelIOMMUState *s, uint16_t sid,
             vtd_nested_device_sync(dev);
         }
     }
+    vtd_nested_inv_flush(s);
 }
 
 void vtd_nested_refresh_all(IntelIOMMUState *s)

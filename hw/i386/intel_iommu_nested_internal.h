@@ -43,6 +43,8 @@ struct VTDNested {
 
     uint64_t host_cap;          /* AND of the host devices' CAP_REG */
     uint64_t host_ecap;         /* ... and ECAP_REG */
+    unsigned host_mamv;         /* least CAP.MAMV of them: log2 of pages */
+    unsigned ttm;               /* RTADDR_REG.TTM when SRTP was written */
 };
 
 /* Where a device's, or one PASID's, DMA goes. */
@@ -182,5 +184,7 @@ void vtd_nested_hwpt_put(VTDNestedHwpt *hwpt);
 
 /* intel_iommu_nested_iotlb.c */
 void vtd_nested_iotlb_forget(VTDNestedHwpt *hwpt);
+/* All of the stage 1 is invalidated with the next vtd_nested_inv_flush(). */
+void vtd_nested_iotlb_all(VTDNestedHwpt *hwpt);
 
 #endif

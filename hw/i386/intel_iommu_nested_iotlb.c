@@ -23,6 +23,7 @@
 #define INV_PC_G_GLOBAL         3
 #define INV_PC_DID(lo)          extract64(lo, 16, 16)
 #define INV_PC_PASID(lo)        extract64(lo, 32, 20)
+#define INV_PC_RSVD             0xfff000000000f1c0ULL
 
 typedef struct iommu_hwpt_vtd_s1_invalidate S1Invalidate;
 
@@ -36,18 +37,30 @@ static void hwpt_mark_dirty(VTDNestedHwpt *hwpt)
     }
 }
 
-static void hwpt_invalidate_all(VTDNestedHwpt *hwpt)
+void vtd_nested_iotlb_all(VTDNestedHwpt *hwpt)
 {
     hwpt->pending_all = true;
     g_array_set_size(hwpt->pending, 0);
     hwpt_mark_dirty(hwpt);
 }
 
-/* Extends the last pending range by @inv where the two touch or overlap. */
-static bool invalidate_merge(GArray *pending, const S1Invalidate *inv)
+/*
+ * The kernel makes one descriptor of a range, for the least naturally aligned
+ * block around it, and looks neither at the host's CAP.MAMV nor at what the
+ * hardware makes of the descriptor: beyond MAMV that is a queue error, nothing
+ * is invalidated, and the ioctl succeeds.
+ */
+static bool host_takes(VTDNested *n, uint64_t first, uint64_t last)
 {
+    return !((first ^ last) >> (VTD_PAGE_SHIFT + n->host_mamv));
+}
+
+/* Extends the last pending range by @inv where the two touch or overlap. */
+static bool invalidate_merge(VTDNestedHwpt *hwpt, const S1Invalidate *inv)
+{
+    GArray *pending = hwpt->pending;
+    uint64_t last_end, end, first;
     S1Invalidate *last;
-    uint64_t last_end, end;
 
     if (!pending->len) {
         return false;
@@ -59,18 +72,26 @@ static bool invalidate_merge(GArray *pending, const S1Invalidate *inv)
         inv->addr > last_end || last->addr > end) {
         return false;
     }
-    last->addr = MIN(last->addr, inv->addr);
-    last->npages = (MAX(last_end, end) - last->addr) / VTD_PAGE_SIZE;
+    first = MIN(last->addr, inv->addr);
+    end = MAX(last_end, end);
+    if (!host_takes(hwpt->nested, first, end - 1)) {
+        return false;
+    }
+    last->addr = first;
+    last->npages = (end - first) / VTD_PAGE_SIZE;
     return true;
 }
 
 static void hwpt_invalidate_range(VTDNestedHwpt *hwpt, const S1Invalidate *inv)
 {
-    if (hwpt->pending_all || invalidate_merge(hwpt->pending, inv)) {
+    uint64_t last = inv->addr + inv->npages * VTD_PAGE_SIZE - 1;
+
+    if (hwpt->pending_all || invalidate_merge(hwpt, inv)) {
         return;
     }
-    if (hwpt->pending->len == VTD_NESTED_MAX_PENDING) {
-        hwpt_invalidate_all(hwpt);
+    if (hwpt->pending->len == VTD_NESTED_MAX_PENDING ||
+        !host_takes(hwpt->nested, inv->addr, last)) {
+        vtd_nested_iotlb_all(hwpt);
         return;
     }
     g_array_append_val(hwpt->pending, *inv);
@@ -86,7 +107,7 @@ static void tag_invalidate(VTDNestedTag *tag, const S1Invalidate *inv)
         if (inv) {
             hwpt_invalidate_range(at->hwpt, inv);
         } else {
-            hwpt_invalidate_all(at->hwpt);
+            vtd_nested_iotlb_all(at->hwpt);
         }
     }
 }
@@ -98,7 +119,7 @@ static void invalidate_global(VTDNested *n)
 
     g_hash_table_iter_init(&iter, n->hwpts);
     while (g_hash_table_iter_next(&iter, NULL, (gpointer *)&hwpt)) {
-        hwpt_invalidate_all(hwpt);
+        vtd_nested_iotlb_all(hwpt);
     }
 }
 
@@ -143,15 +164,24 @@ static void invalidate_pasid(VTDNested *n, const uint64_t val[2])
  * Hardware may drop more than it is told to, and so all devices look at their
  * entries again: one that was blocked has no domain-id to be found by.  For
  * those whose entries did not change that is a read of guest memory.
+ *
+ * The descriptor is one of 256 bits (VT-d specification, 6.5.2.2), so it has no
+ * place in a queue of 128-bit ones.
  */
-static bool invalidate_pasid_cache(VTDNested *n, uint64_t lo)
+static bool invalidate_pasid_cache(VTDNested *n, const uint64_t val[4])
 {
+    uint64_t lo = val[0];
+
+    if (!n->iommu->iq_dw || lo & INV_PC_RSVD || val[1] || val[2] || val[3]) {
+        return false;
+    }
     trace_vtd_nested_inv_pasid_cache(INV_PC_G(lo), INV_PC_DID(lo),
                                      INV_PC_PASID(lo));
     switch (INV_PC_G(lo)) {
     case INV_PC_G_DOMAIN:
     case INV_PC_G_PASID:
     case INV_PC_G_GLOBAL:
+        vtd_core_forget_pasid_entries(n->iommu);
         vtd_nested_refresh_all(n->iommu);
         return true;
     default:
@@ -160,7 +190,7 @@ static bool invalidate_pasid_cache(VTDNested *n, uint64_t lo)
 }
 
 bool vtd_nested_inv_desc(IntelIOMMUState *s, uint8_t type,
-                         const uint64_t val[2])
+                         const uint64_t val[4])
 {
     VTDNested *n = s->nest;
 
@@ -170,7 +200,7 @@ bool vtd_nested_inv_desc(IntelIOMMUState *s, uint8_t type,
     assert(bql_locked());
     switch (type) {
     case VTD_INV_DESC_PC:
-        return invalidate_pasid_cache(n, val[0]);
+        return invalidate_pasid_cache(n, val);
     case VTD_INV_DESC_PIOTLB:
         invalidate_pasid(n, val);
         return true;

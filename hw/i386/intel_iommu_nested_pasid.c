@@ -28,6 +28,9 @@
 #define FSPM_4_LEVEL        0
 #define FSPM_5_LEVEL        1
 
+/* RTADDR_REG.TTM: 0 legacy, 1 scalable, 2 reserved, 3 if ECAP.ADMS */
+#define TTM_SCALABLE        1
+
 /* Tags */
 
 static guint tag_hash(gconstpointer v)
@@ -188,6 +191,10 @@ static void attach_want(VTDNestedAttach *at, VTDNestedWant *want)
         want->target = VTD_NESTED_STAGE2;
         return;
     }
+    if (dev->nested->ttm > TTM_SCALABLE) {
+        want_fault(want, VTD_SM_RTA_TTM, VTD_NESTED_CAUSE_TABLES);
+        return;
+    }
     if (!s->root_scalable) {
         want_fault(want, VTD_FR_CONTEXT_ENTRY_INV, VTD_NESTED_CAUSE_LEGACY);
         return;
@@ -281,10 +288,12 @@ static void record_fault(VTDNestedAttach *at, int fault)
 {
     bool is_pasid = at->pasid != IOMMUFD_NO_PASID;
 
-    if (fault && fault != at->fault) {
-        vtd_core_report_fault(at->dev->nested->iommu, fault, at->fpd,
-                              vtd_nested_device_sid(at->dev), 0, false,
-                              is_pasid, is_pasid ? at->pasid : 0);
+    if (fault && fault != at->fault &&
+        !vtd_core_report_fault(at->dev->nested->iommu, fault, at->fpd,
+                               vtd_nested_device_sid(at->dev), 0, false,
+                               is_pasid, is_pasid ? at->pasid : 0)) {
+        /* Still to be recorded, should the guest turn that on. */
+        fault = 0;
     }
     at->fault = fault;
 }
@@ -394,6 +403,12 @@ static bool stage1_unchanged(VTDNestedAttach *at, const VTDNestedWant *want)
            old->addr_width == new->addr_width && old->flags == new->flags;
 }
 
+/*
+ * The guest's hardware tags what it caches with domain-id and PASID, the host's
+ * with the HWPT.  A request under a tag that is new to the HWPT must not meet
+ * what was cached under others: nobody is obliged to invalidate that by the new
+ * tag, and the old one may be in nobody's entry any more.
+ */
 static void attach_retag(VTDNestedAttach *at, const VTDNestedWant *want)
 {
     VTDNested *n = at->dev->nested;
@@ -402,6 +417,9 @@ static void attach_retag(VTDNestedAttach *at, const VTDNestedWant *want)
     at->tag = tag_get(n, want->domain_id, want->pasid);
     if (at->tag == old) {
         return;
+    }
+    if (old || QLIST_NEXT(QLIST_FIRST(&at->hwpt->attaches), hwpt_next)) {
+        vtd_nested_iotlb_all(at->hwpt);
     }
     if (old) {
         QLIST_REMOVE(at, tag_next);
