@@ -7,7 +7,6 @@
  */
 
 #include "qemu/osdep.h"
-#include "hw/pci/pci_regs.h"
 #include "intel-iommu-nested-steps.h"
 
 /* Two devices: one stage 2, and one stage 1 where they name the same table */
@@ -77,20 +76,6 @@ static void test_share(void)
 
 #define ROOT_PORT "-device pcie-root-port,id=rp,chassis=1,slot=1,addr=3"
 
-/* Bus 1 behind it, and a memory window for one BAR */
-static void setup_root_port(NestedTest *t)
-{
-    QPCIDevice *port = qpci_device_find(t->pci, QPCI_DEVFN(3, 0));
-
-    g_assert_nonnull(port);
-    qpci_config_writeb(port, PCI_SECONDARY_BUS, 1);
-    qpci_config_writeb(port, PCI_SUBORDINATE_BUS, 1);
-    qpci_config_writew(port, PCI_MEMORY_BASE, 0xe000);
-    qpci_config_writew(port, PCI_MEMORY_LIMIT, 0xe7f0);
-    qpci_device_enable(port);
-    g_free(port);
-}
-
 /* Behind the root port, under tables that say table A: translated at once */
 static void plug_translated(NestedTest *t)
 {
@@ -109,7 +94,7 @@ static void test_unplug(void)
     device = g_strdup_printf(ROOT_PORT " -device vfio-pci,id=dev,host=%s,"
                              "iommufd=iommufd0,bus=rp", vtd_host_device());
     nested_start(&t, device);
-    setup_root_port(&t);
+    nested_setup_bridge(&t, QPCI_DEVFN(3, 0), 1, 1);
     nested_setup_device(&t, 1, 0);
     nested_build_tables(&t);
     nested_step(&t, SET_A);
@@ -139,7 +124,7 @@ static void test_plug_translated(void)
     NestedTest t;
 
     nested_start(&t, ROOT_PORT);
-    setup_root_port(&t);
+    nested_setup_bridge(&t, QPCI_DEVFN(3, 0), 1, 1);
     t.bus = 1;
     nested_build_tables(&t);
     nested_step(&t, SET_A);

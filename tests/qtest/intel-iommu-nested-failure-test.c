@@ -124,5 +124,5 @@ int main(int argc, char **argv)
     nested_add_cases(cases, ARRAY_SIZE(cases));
     qtest_add_func("/intel-iommu/nested/fail-nth", test_fail_nth);
 
-    return g_test_run();
+    return nested_test_run();
 }

@@ -10,8 +10,15 @@
 
 #define PC_RESERVED     (0x7 | 2 << 4)  /* of a granularity that is none */
 #define PASID_FPD       (1 << 1)        /* in quadword 0 */
-#define PASID_EAFE      (1 << 7)        /* in quadword 2 */
+#define PASID_SRE       (1 << 0)        /* in quadword 2 */
+#define PASID_WPE       (1 << 4)
+#define PASID_EAFE      (1 << 7)
+#define CONTEXT_FPD_BIT (1 << 1)
+#define CONTEXT_DTE_BIT (1 << 2)
+#define CONTEXT_PASIDE_BIT (1 << 3)
 #define CONTEXT_RSVD    (1 << 5)
+#define DIR_FPD         (1 << 1)
+#define DIR_RSVD        (1 << 2)
 
 void nested_inv(NestedTest *t, uint64_t lo, uint64_t hi)
 {
@@ -37,6 +44,10 @@ static const struct {
     [SET_NO_TYPE] = { 0, TABLE_A, DID },
     [SET_STAGE2_FPD] = { PGTT_STAGE2, TABLE_A, DID, 0, PASID_FPD },
     [SET_EAFE] = { PGTT_STAGE1, TABLE_A, DID, .flags2 = PASID_EAFE },
+    [SET_SRE] = { PGTT_STAGE1, TABLE_A, DID, .flags2 = PASID_SRE },
+    [SET_WPE] = { PGTT_STAGE1, TABLE_A, DID, .flags2 = PASID_SRE | PASID_WPE },
+    [SET_A_FPD] = { PGTT_STAGE1, TABLE_A, DID, .flags0 = PASID_FPD },
+    [SET_WIDE] = { PGTT_STAGE1, TABLE_5_LEVELS, DID, 1 },
     [SET_NONE] = { .did = DID },
 };
 
@@ -83,6 +94,7 @@ static const uint64_t invalidations[][2] = {
     [INV_RANGE] = { QVTD_INV_PIOTLB_PAGE(DID, 0),
                     QVTD_INV_ADDR(IOVA_SRC & ~(2 * MIB - 1), 9, 0) },
     [INV_PASID] = { QVTD_INV_PIOTLB_ALL(DID, 0) },
+    [INV_PASID5] = { QVTD_INV_PIOTLB_ALL(DID, 5) },
     [INV_DOMAIN] = { QVTD_INV_IOTLB_DOMAIN(DID) },
     [INV_GLOBAL] = { QVTD_INV_IOTLB_GLOBAL },
     [INV_IOTLB_PAGE] = { QVTD_INV_IOTLB_PAGE(DID), IOVA_SRC },
@@ -105,6 +117,15 @@ static void change_context(NestedTest *t, Op op)
         /* PDTS 0: 128 directory entries of 64 PASIDs */
         val[1] |= 128 * 64;
         break;
+    case CONTEXT_DTE:
+        val[0] |= CONTEXT_DTE_BIT;
+        break;
+    case CONTEXT_PASIDE:
+        val[0] |= CONTEXT_PASIDE_BIT;
+        break;
+    case CONTEXT_FPD:
+        val[0] |= CONTEXT_FPD_BIT;
+        break;
     default:
         break;
     }
@@ -113,10 +134,60 @@ static void change_context(NestedTest *t, Op op)
     nested_inv(t, QVTD_INV_CC_DEVICE(t->bus << 8 | t->devfn), 0);
 }
 
-static void clear_directory(NestedTest *t)
+static void change_directory(NestedTest *t, Op op)
 {
-    qvtd_edit(t->vtd, qvtd_dir_slot(t->vtd, t->context, 0), ~0ULL, 0);
+    uint64_t set = op == DIRECTORY_RESERVED ? DIR_RSVD :
+                   op == DIRECTORY_FPD ? DIR_FPD : 0;
+
+    qvtd_edit(t->vtd, qvtd_dir_slot(t->vtd, t->context, 0),
+              op == DIRECTORY_CLEAR ? ~0ULL : 0, set);
     nested_inv(t, QVTD_INV_PC_GLOBAL, 0);
+}
+
+/* The device's context entry with a directory that is new */
+static void new_context(NestedTest *t, unsigned pdts, uint32_t rid_pasid,
+                        unsigned table)
+{
+    const QVTDPasid pasid = {
+        .pgtt = PGTT_STAGE1,
+        .did = DID,
+        .stage1 = t->tables[table].root,
+    };
+
+    t->context = qvtd_context(t->vtd, t->bus << 8 | t->devfn, pdts, rid_pasid,
+                              0);
+    t->entry = qvtd_pasid_slot(t->vtd, t->context, rid_pasid);
+    qvtd_write_pasid(t->vtd, t->entry, &pasid);
+}
+
+static void change_root(NestedTest *t, Op op)
+{
+    QVTD *v = t->vtd;
+    uint64_t other;
+
+    switch (op) {
+    case ROOT_OTHER:
+        v->root = qvtd_alloc(v, 1);
+        new_context(t, 0, 0, TABLE_B);
+        qvtd_set_root(v, v->root, ROOT_SCALABLE);
+        break;
+    case RTADDR_OTHER:
+        other = qvtd_alloc(v, 1);
+        qvtd_writeq(v, DMAR_RTADDR_REG, other | ROOT_SCALABLE << 1);
+        nested_inv(t, QVTD_INV_CC_GLOBAL, 0);
+        break;
+    case TTM_RESERVED:
+        qvtd_set_root(v, v->root, ROOT_SCALABLE << 1);
+        break;
+    case TTM_ABORT:
+        qvtd_set_root(v, v->root, ROOT_SCALABLE * 3);
+        break;
+    case LEGACY:
+        qvtd_set_root(v, v->root, 0);
+        break;
+    default:
+        qvtd_set_root(v, v->root, ROOT_SCALABLE);
+    }
 }
 
 /* For the iommufd object's x-inject: ioctl, errno, how often */
@@ -139,29 +210,42 @@ void nested_step(NestedTest *t, Op op)
     case TE_OFF:
         qvtd_enable_translation(v, op == TE_ON);
         break;
-    case SRTP:
-        qvtd_set_root(v, v->root, ROOT_SCALABLE);
+    case SRTP ... RTADDR_OTHER:
+        change_root(t, op);
         break;
     case WRITE_B:
         qtest_writeq(t->qts, t->entry + 16, t->tables[TABLE_B].root);
         break;
-    case LEGACY:
-        qvtd_set_root(v, v->root, 0);
+    case WRITE_A_DID2:
+        qtest_writeq(t->qts, t->entry + 8, DID2);
         break;
     case CONTEXT_CLEAR ... CONTEXT_SET:
         change_context(t, op);
         break;
-    case DIRECTORY_CLEAR:
-        clear_directory(t);
+    case CONTEXT_OTHER:
+        new_context(t, 0, 0, TABLE_B);
+        nested_inv(t, QVTD_INV_CC_DEVICE(t->bus << 8 | t->devfn), 0);
         break;
+    case CONTEXT_RID5:
+        new_context(t, 0, 5, TABLE_A);
+        nested_inv(t, QVTD_INV_CC_DEVICE(t->bus << 8 | t->devfn), 0);
+        break;
+    case CONTEXT_HIGH:
+        new_context(t, 7, 0xfffff, TABLE_B);
+        nested_inv(t, QVTD_INV_CC_DEVICE(t->bus << 8 | t->devfn), 0);
+        break;
+    case DIRECTORY_CLEAR ... DIRECTORY_FPD:
+        change_directory(t, op);
+        break;
+    case REMAP_A:
     case REMAP_B:
-        qvtd_map(v, &t->tables[TABLE_A], IOVA_SRC, PAGE_B, 12, QVTD_S1_PAGE);
+        nested_map_src(t, op == REMAP_A ? PAGE_A : PAGE_B);
         break;
     case PC_BAD:
         submit_bad(t);
         break;
     case SYSTEM_RESET:
-        qtest_system_reset(t->qts);
+        nested_reboot(t);
         break;
     case FAIL_INVALIDATE_1 ... FAIL_ATTACH:
         qtest_qmp_assert_success(t->qts, "{'execute': 'qom-set', 'arguments': "
@@ -177,22 +261,23 @@ void nested_step(NestedTest *t, Op op)
     }
 }
 
-static void run_case(gconstpointer data)
+void nested_run_steps(NestedTest *t, const Case *c)
 {
-    const Case *c = data;
-    NestedTest t;
-
-    nested_setup(&t);
     for (const Step *s = c->steps; s->op != END && !g_test_failed(); s++) {
         g_test_message("step %d: op %d", (int)(s - c->steps), s->op);
-        nested_step(&t, s->op);
-        nested_check_host(&t, s->pgtt, t.tables[s->table].root);
-        nested_check_fault(&t, s->fault);
+        nested_step(t, s->op);
+        nested_check_host(t, s->pgtt, t->tables[s->table].root);
+        nested_check_fault(t, s->fault);
         if (s->dma != SKIP) {
-            g_assert_cmpint(nested_probe(&t), ==, s->dma);
+            g_assert_cmpint(nested_probe(t), ==, s->dma);
         }
     }
-    nested_teardown(&t);
+}
+
+static void run_case(gconstpointer data)
+{
+    nested_run_steps(nested_shared_boot(), data);
+    nested_shared_done(false);
 }
 
 void nested_add_cases(const Case *cases, size_t count)

@@ -41,7 +41,29 @@ static const Case cases[] = {
                           { CONTEXT_SET, HOST_NESTED_A, TO_A } } },
     { "detach/translation-off", { ATTACH_A, { TE_OFF, HOST_STAGE2, IDENTITY },
                                   { TE_ON, HOST_NESTED_A, TO_A } } },
-    { "detach/reset", { ATTACH_A, { SYSTEM_RESET, HOST_STAGE2, SKIP } } },
+    /* In each state: the device ends on stage 2, and the guest starts anew. */
+    { "detach/reset", { ATTACH_A, { SYSTEM_RESET, HOST_STAGE2, IDENTITY },
+                        { SET_B, HOST_STAGE2, SKIP },
+                        { TE_ON, HOST_NESTED_B, TO_B } } },
+    { "detach/reset-pass-through", {
+        ATTACH_A, { SET_PASS, HOST_STAGE2, SKIP },
+        { SYSTEM_RESET, HOST_STAGE2, IDENTITY } } },
+    { "detach/reset-blocked", {
+        ATTACH_A, { SET_STAGE2, HOST_NOTHING, SKIP, 0x5b },
+        { SYSTEM_RESET, HOST_STAGE2, IDENTITY },
+        { SET_STAGE2, HOST_STAGE2, SKIP },
+        { TE_ON, HOST_NOTHING, BLOCKED, 0x5b } } },
+    { "detach/reset-not-present", {
+        ATTACH_A, { SET_NONE, HOST_NOTHING, SKIP },
+        { SYSTEM_RESET, HOST_STAGE2, IDENTITY } } },
+    { "detach/reset-legacy", {
+        ATTACH_A, { LEGACY, HOST_NOTHING, SKIP, 0x03 },
+        { SYSTEM_RESET, HOST_STAGE2, IDENTITY } } },
+    { "detach/reset-off", {
+        ATTACH_A, { TE_OFF, HOST_STAGE2, SKIP },
+        { SYSTEM_RESET, HOST_STAGE2, IDENTITY },
+        { SET_A, HOST_STAGE2, SKIP },
+        { TE_ON, HOST_NESTED_A, TO_A } } },
     { "blocked/second-stage", {
         ATTACH_A, { SET_STAGE2, HOST_NOTHING, BLOCKED, 0x5b },
         { SET_A, HOST_NESTED_A, TO_A } } },
@@ -184,5 +206,5 @@ int main(int argc, char **argv)
     qtest_add_func("/intel-iommu/nested/map-is-free", test_map_is_free);
     qtest_add_func("/intel-iommu/nested/batch", test_batch);
 
-    return g_test_run();
+    return nested_test_run();
 }

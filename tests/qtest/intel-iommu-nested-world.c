@@ -7,6 +7,7 @@
 #include "qemu/osdep.h"
 #include "qobject/qdict.h"
 #include "hw/i386/intel_iommu_internal.h"
+#include "hw/pci/pci_regs.h"
 #include "intel-iommu-nested-world.h"
 
 /* Setting up */
@@ -23,15 +24,22 @@ bool nested_test_init(int *argc, char ***argv)
     return true;
 }
 
-void nested_start(NestedTest *t, const char *devices)
+void nested_start_props(NestedTest *t, const char *props, const char *devices)
 {
-    *t = (NestedTest) { .bdf = vtd_host_device() };
+    /* The device is another machine's from now on. */
+    nested_shared_done(true);
+    *t = (NestedTest) { .bdf = vtd_host_device(), .src = IOVA_SRC };
     t->qts = qtest_initf("-machine q35 -m 256M -nodefaults "
                          "-object iommufd,id=iommufd0 "
-                         "-device intel-iommu,nested=on %s", devices);
+                         "-device intel-iommu,%s %s", props, devices);
     t->pci = qpci_new_pc(t->qts, NULL);
     t->vtd = g_new0(QVTD, 1);
     qvtd_init(t->vtd, t->qts, TABLES, TABLES_END);
+}
+
+void nested_start(NestedTest *t, const char *devices)
+{
+    nested_start_props(t, "nested=on", devices);
 }
 
 void nested_build_entries(NestedTest *t)
@@ -44,15 +52,16 @@ void nested_build_entries(NestedTest *t)
 
 void nested_build_tables(NestedTest *t)
 {
-    static const uint64_t page[] = { [TABLE_A] = PAGE_A, [TABLE_B] = PAGE_B };
+    static const uint64_t page[] = { 0, PAGE_A, PAGE_B, PAGE_B };
 
     qvtd_set_root(t->vtd, t->vtd->root, ROOT_SCALABLE);
     qvtd_enable_queue(t->vtd);
     nested_build_entries(t);
-    for (int i = TABLE_A; i <= TABLE_B; i++) {
+    for (int i = TABLE_A; i < TABLES_NR; i++) {
         QVTDTable *table = &t->tables[i];
 
-        qvtd_table_init(t->vtd, table, 4, 0, QVTD_S1_LINK);
+        qvtd_table_init(t->vtd, table, i == TABLE_5_LEVELS ? 5 : 4, 0,
+                        QVTD_S1_LINK);
         qvtd_map(t->vtd, table, IOVA_SRC, page[i], 12, QVTD_S1_PAGE);
         qvtd_map(t->vtd, table, IOVA_DST, PAGE_DST, 12, QVTD_S1_PAGE);
     }
@@ -69,16 +78,49 @@ void nested_setup_device(NestedTest *t, uint8_t bus, uint8_t devfn)
     qvtd_edu_init(&t->edu, t->vtd, pci);
 }
 
-void nested_setup(NestedTest *t)
+void nested_setup_bridge(NestedTest *t, uint16_t sid, uint8_t bus,
+                         uint8_t last)
+{
+    QPCIDevice *bridge = qpci_device_find(t->pci, sid);
+
+    g_assert_nonnull(bridge);
+    qpci_config_writeb(bridge, PCI_SECONDARY_BUS, bus);
+    qpci_config_writeb(bridge, PCI_SUBORDINATE_BUS, last);
+    qpci_config_writew(bridge, PCI_MEMORY_BASE, 0xe000);
+    qpci_config_writew(bridge, PCI_MEMORY_LIMIT, 0xe7f0);
+    qpci_device_enable(bridge);
+    g_free(bridge);
+}
+
+void nested_setup_props(NestedTest *t, const char *props)
 {
     g_autofree char *device = NULL;
 
     device = g_strdup_printf("-device vfio-pci,id=dev,host=%s,"
                              "iommufd=iommufd0,addr=%d", vtd_host_device(),
                              SLOT);
-    nested_start(t, device);
+    nested_start_props(t, props, device);
     nested_setup_device(t, 0, QPCI_DEVFN(SLOT, 0));
     nested_build_tables(t);
+}
+
+void nested_setup(NestedTest *t)
+{
+    nested_setup_props(t, "nested=on");
+}
+
+void nested_reboot(NestedTest *t)
+{
+    qtest_system_reset(t->qts);
+    g_free(t->edu.dev);
+    qvtd_init(t->vtd, t->qts, TABLES, TABLES_END);
+    nested_setup_device(t, t->bus, t->devfn);
+    nested_build_tables(t);
+}
+
+void nested_map_src(NestedTest *t, uint64_t page)
+{
+    qvtd_map(t->vtd, &t->tables[TABLE_A], t->src, page, 12, QVTD_S1_PAGE);
 }
 
 /* A number that QEMU's iommufd object has */
@@ -116,6 +158,60 @@ void nested_teardown(NestedTest *t)
     qtest_quit(t->qts);
 }
 
+/* A machine for many cases */
+
+static NestedTest shared_machine;
+static enum {
+    SHARED_DOWN,
+    SHARED_BOOTED,
+    SHARED_TRANSLATED,
+} shared_state;
+
+NestedTest *nested_shared_boot(void)
+{
+    if (shared_state == SHARED_DOWN) {
+        nested_setup(&shared_machine);
+    } else {
+        nested_reboot(&shared_machine);
+    }
+    shared_state = SHARED_BOOTED;
+    return &shared_machine;
+}
+
+NestedTest *nested_shared(void)
+{
+    NestedTest *t = &shared_machine;
+
+    if (shared_state != SHARED_TRANSLATED) {
+        QVTDPasid pasid = { .pgtt = PGTT_STAGE1, .did = DID };
+
+        nested_shared_boot();
+        pasid.stage1 = t->tables[TABLE_A].root;
+        qvtd_write_pasid(t->vtd, t->entry, &pasid);
+        qvtd_enable_translation(t->vtd, true);
+        /* A queue can be turned off behind a wait descriptor only. */
+        g_assert_true(qvtd_queue_wait(t->vtd, 0));
+        shared_state = SHARED_TRANSLATED;
+    }
+    return t;
+}
+
+void nested_shared_done(bool last)
+{
+    if (shared_state != SHARED_DOWN && (last || g_test_failed())) {
+        shared_state = SHARED_DOWN;
+        nested_teardown(&shared_machine);
+    }
+}
+
+int nested_test_run(void)
+{
+    int status = g_test_run();
+
+    nested_shared_done(true);
+    return status;
+}
+
 /* Looking */
 
 static bool page_is(NestedTest *t, uint64_t addr, uint8_t fill)
@@ -135,7 +231,7 @@ Dma nested_probe(NestedTest *t)
     qtest_memset(t->qts, PAGE_DST, 0, PAGE);
     qtest_memset(t->qts, IOVA_DST, 0, PAGE);
 
-    qvtd_edu_read(&t->edu, IOVA_SRC, PAGE);
+    qvtd_edu_read(&t->edu, t->src, PAGE);
     qvtd_edu_write(&t->edu, IOVA_DST, PAGE);
 
     if (page_is(t, IOVA_DST, 'I') && page_is(t, PAGE_DST, 0)) {

@@ -42,7 +42,7 @@ enum {
     PGTT_PASS = 4,
 };
 
-/* Where the device's read of IOVA_SRC ended up */
+/* Where the device's read of NestedTest.src ended up */
 typedef enum Dma {
     BLOCKED,
     TO_A,
@@ -51,7 +51,7 @@ typedef enum Dma {
     SKIP,
 } Dma;
 
-enum { TABLE_NONE, TABLE_A, TABLE_B };
+enum { TABLE_NONE, TABLE_A, TABLE_B, TABLE_5_LEVELS, TABLES_NR };
 
 typedef struct NestedTest {
     QTestState *qts;
@@ -64,7 +64,8 @@ typedef struct NestedTest {
     uint64_t entry;             /* the device's PASID entry */
     uint64_t context;           /* ... and context entry */
     uint64_t context_val[2];    /* what the context entry should hold */
-    QVTDTable tables[3];        /* TABLE_A and TABLE_B */
+    QVTDTable tables[TABLES_NR];    /* that of 5 levels leads to page B */
+    uint64_t src;               /* what the device reads: IOVA_SRC */
 } NestedTest;
 
 /*
@@ -72,16 +73,37 @@ typedef struct NestedTest {
  * reason in TAP, if it names none.
  */
 bool nested_test_init(int *argc, char ***argv);
+/* g_test_run(), then the end of the shared machine */
+int nested_test_run(void);
 /* A machine with the vIOMMU and @devices, and no tables. */
 void nested_start(NestedTest *t, const char *devices);
+/* The same with "-device intel-iommu,@props". */
+void nested_start_props(NestedTest *t, const char *props, const char *devices);
 /* ... with the device in SLOT, its tables built but not used yet. */
 void nested_setup(NestedTest *t);
+void nested_setup_props(NestedTest *t, const char *props);
 /* Takes the device there for the one that does DMA. */
 void nested_setup_device(NestedTest *t, uint8_t bus, uint8_t devfn);
+/* A bridge at @sid that leads to buses @bus to @last; memory for BARs there */
+void nested_setup_bridge(NestedTest *t, uint16_t sid, uint8_t bus,
+                         uint8_t last);
 /* Queue, root table, and stage-1 tables A and B; translation is off. */
 void nested_build_tables(NestedTest *t);
 /* Context and PASID entries of the device. */
 void nested_build_entries(NestedTest *t);
+/*
+ * A machine for many short cases; made anew after one that failed, or that had
+ * a machine of its own.  As nested_setup() leaves it:
+ */
+NestedTest *nested_shared_boot(void);
+/* With the device on table A and translation on, which the cases restore: */
+NestedTest *nested_shared(void);
+/* After each of them; @last also ends QEMU. */
+void nested_shared_done(bool last);
+/* system_reset, then the device and the tables as nested_setup() leaves them */
+void nested_reboot(NestedTest *t);
+/* Table A: t->src now leads to @page. */
+void nested_map_src(NestedTest *t, uint64_t page);
 /* Ends QEMU.  Asserts that every object was destroyed in a good order. */
 void nested_teardown(NestedTest *t);
 /* A number that QEMU's iommufd object has, such as x-calls-*. */
@@ -92,7 +114,7 @@ int64_t nested_calls(NestedTest *t, const char *ioctl_name);
 void nested_check_host(NestedTest *t, unsigned pgtt, uint64_t stage1);
 /* Takes the guest's fault record: reason @want, or 0 for none. */
 void nested_check_fault(NestedTest *t, unsigned want);
-/* Has the device copy a page from IOVA_SRC to IOVA_DST. */
+/* Has the device copy a page from t->src to IOVA_DST. */
 Dma nested_probe(NestedTest *t);
 
 #endif

@@ -42,6 +42,7 @@ VTDHostEntry vtd_host_entry(const char *bdf)
         entry.pgtt = extract64(lo, 6, 3);
         entry.domain_id = extract64(mid, 0, 16);
         entry.stage1 = hi & ~0xfffULL;
+        entry.flags = hi & 0xfff;
         entry.stage2 = lo & ~0xfffULL;
     }
     return entry;

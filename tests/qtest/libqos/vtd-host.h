@@ -15,6 +15,7 @@ typedef struct VTDHostEntry {
     unsigned pgtt;          /* 1 first-stage, 2 second, 3 nested, 4 pass */
     unsigned domain_id;
     uint64_t stage1;        /* FSPTPTR: guest-physical if nested */
+    unsigned flags;         /* beside it: SRE, FSPM, WPE, EAFE */
     uint64_t stage2;        /* SSPTPTR: host-physical */
 } VTDHostEntry;
 

@@ -11,7 +11,7 @@
 
 #define PAGE            4096ULL
 #define ADDRESS         0x000ffffffffff000ULL
-#define QUEUE_SLOTS     (PAGE / 32)
+#define SLOT_BYTES(v)   ((v)->narrow ? 16 : 32)
 
 #define EDU_SOURCE      0x80
 #define EDU_TARGET      0x88
@@ -91,9 +91,14 @@ void qvtd_set_root(QVTD *v, uint64_t table, uint64_t flags)
 void qvtd_enable_queue(QVTD *v)
 {
     v->tail = 0;
-    qvtd_writeq(v, DMAR_IQA_REG, v->queue | VTD_IQA_DW_MASK);
+    qvtd_writeq(v, DMAR_IQA_REG, v->queue | (v->narrow ? 0 : VTD_IQA_DW_MASK));
     qvtd_writeq(v, DMAR_IQT_REG, 0);
     qvtd_command(v, 0, VTD_GCMD_QIE);
+}
+
+void qvtd_disable_queue(QVTD *v)
+{
+    qvtd_command(v, VTD_GCMD_QIE, 0);
 }
 
 void qvtd_enable_translation(QVTD *v, bool on)
@@ -203,23 +208,41 @@ void qvtd_map_tables(QVTD *v, QVTDTable *s2, QVTDTable *s1, uint64_t addr,
 
 /* Invalidation and faults */
 
-static void queue_put(QVTD *v, uint64_t lo, uint64_t hi)
+void qvtd_queue_put(QVTD *v, const uint64_t desc[4])
 {
-    const uint64_t desc[4] = { cpu_to_le64(lo), cpu_to_le64(hi), 0, 0 };
+    uint64_t raw[4];
 
-    qtest_memwrite(v->qts, v->queue + v->tail * 32, desc, sizeof(desc));
-    v->tail = (v->tail + 1) % QUEUE_SLOTS;
+    for (int i = 0; i < 4; i++) {
+        raw[i] = cpu_to_le64(desc[i]);
+    }
+    qtest_memwrite(v->qts, v->queue + v->tail * SLOT_BYTES(v), raw,
+                   SLOT_BYTES(v));
+    v->tail = (v->tail + 1) % (PAGE / SLOT_BYTES(v));
+}
+
+void qvtd_queue_submit(QVTD *v)
+{
+    qvtd_writeq(v, DMAR_IQT_REG, (uint64_t)v->tail * SLOT_BYTES(v));
+}
+
+bool qvtd_queue_wait(QVTD *v, uint64_t flags)
+{
+    uint64_t desc[4] = { 0, v->status };
+
+    v->status_seq++;
+    desc[0] = VTD_INV_DESC_WAIT | VTD_INV_DESC_WAIT_SW | flags |
+              (uint64_t)v->status_seq << VTD_INV_DESC_WAIT_DATA_SHIFT;
+    qvtd_queue_put(v, desc);
+    qvtd_queue_submit(v);
+    return qtest_readl(v->qts, v->status) == v->status_seq;
 }
 
 bool qvtd_invalidate(QVTD *v, uint64_t lo, uint64_t hi)
 {
-    v->status_seq++;
-    queue_put(v, lo, hi);
-    queue_put(v, VTD_INV_DESC_WAIT | VTD_INV_DESC_WAIT_SW |
-              (uint64_t)v->status_seq << VTD_INV_DESC_WAIT_DATA_SHIFT,
-              v->status);
-    qvtd_writeq(v, DMAR_IQT_REG, (uint64_t)v->tail << 5);
-    return qtest_readl(v->qts, v->status) == v->status_seq;
+    const uint64_t desc[4] = { lo, hi };
+
+    qvtd_queue_put(v, desc);
+    return qvtd_queue_wait(v, 0);
 }
 
 bool qvtd_take_fault(QVTD *v, QVTDFault *fault)
@@ -253,16 +276,20 @@ void qvtd_edu_init(QVTDEdu *edu, QVTD *v, QPCIDevice *dev)
     edu->bar = qpci_iomap(dev, 0, NULL);
 }
 
-static void edu_run(QVTDEdu *edu, uint64_t source, uint64_t target,
-                    unsigned bytes, unsigned command)
+static void edu_start(QVTDEdu *edu, uint64_t source, uint64_t target,
+                      unsigned bytes, unsigned command)
 {
-    unsigned wait;
-
     g_assert_cmpuint(bytes, <=, PAGE);
     qpci_io_writeq(edu->dev, edu->bar, EDU_SOURCE, source);
     qpci_io_writeq(edu->dev, edu->bar, EDU_TARGET, target);
     qpci_io_writeq(edu->dev, edu->bar, EDU_COUNT, bytes);
     qpci_io_writeq(edu->dev, edu->bar, EDU_COMMAND, command | EDU_RUN);
+}
+
+void qvtd_edu_finish(QVTDEdu *edu)
+{
+    unsigned wait;
+
     /* An emulated edu has the test's clock, a passed-through one its own. */
     qtest_clock_step(edu->v->qts, EDU_DELAY_NS + 1);
     for (wait = 0; qpci_io_readq(edu->dev, edu->bar, EDU_COMMAND) & EDU_RUN;
@@ -274,10 +301,17 @@ static void edu_run(QVTDEdu *edu, uint64_t source, uint64_t target,
 
 void qvtd_edu_write(QVTDEdu *edu, uint64_t iova, unsigned bytes)
 {
-    edu_run(edu, EDU_BUFFER, iova, bytes, EDU_TO_RAM);
+    edu_start(edu, EDU_BUFFER, iova, bytes, EDU_TO_RAM);
+    qvtd_edu_finish(edu);
+}
+
+void qvtd_edu_start_read(QVTDEdu *edu, uint64_t iova, unsigned bytes)
+{
+    edu_start(edu, iova, EDU_BUFFER, bytes, 0);
 }
 
 void qvtd_edu_read(QVTDEdu *edu, uint64_t iova, unsigned bytes)
 {
-    edu_run(edu, iova, EDU_BUFFER, bytes, 0);
+    qvtd_edu_start_read(edu, iova, bytes);
+    qvtd_edu_finish(edu);
 }

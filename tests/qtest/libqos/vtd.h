@@ -17,7 +17,8 @@ typedef struct QVTD {
     QTestState *qts;
     uint64_t next, end;     /* RAM to build tables in, end exclusive */
     uint64_t root;          /* the root table */
-    uint64_t queue;         /* invalidation queue, one page of 256-bit slots */
+    uint64_t queue;         /* invalidation queue, one page */
+    bool narrow;            /* its descriptors have 128 bits, not 256 */
     unsigned tail;
     uint64_t status;        /* where wait descriptors write */
     uint32_t status_seq;
@@ -46,6 +47,8 @@ uint64_t qvtd_edit(QVTD *v, uint64_t slot, uint64_t clear, uint64_t set);
  */
 void qvtd_set_root(QVTD *v, uint64_t table, uint64_t flags);
 void qvtd_enable_queue(QVTD *v);
+/* The last descriptor must have been a wait descriptor. */
+void qvtd_disable_queue(QVTD *v);
 void qvtd_enable_translation(QVTD *v, bool on);
 
 /* Scalable-mode tables: each returns the slot, and makes the tables above. */
@@ -108,10 +111,22 @@ void qvtd_map_tables(QVTD *v, QVTDTable *s2, QVTDTable *s1, uint64_t addr,
 
 /* Invalidation descriptors */
 #define QVTD_INV_CC_GLOBAL          (0x1ULL | 1 << 4)
+#define QVTD_INV_CC_DOMAIN(did)     (0x1ULL | 2 << 4 | (uint64_t)(did) << 16)
 #define QVTD_INV_CC_DEVICE(sid)     (0x1ULL | 3 << 4 | (uint64_t)(sid) << 32)
 #define QVTD_INV_IOTLB_GLOBAL       (0x2ULL | 1 << 4)
 #define QVTD_INV_IOTLB_DOMAIN(did)  (0x2ULL | 2 << 4 | (uint64_t)(did) << 16)
 #define QVTD_INV_IOTLB_PAGE(did)    (0x2ULL | 3 << 4 | (uint64_t)(did) << 16)
+/* Of @sid and those like it but for the lowest @fm bits of the function */
+#define QVTD_INV_CC_FUNCTIONS(sid, fm) \
+    (QVTD_INV_CC_DEVICE(sid) | (uint64_t)(fm) << 48)
+/* Device TLB, without and with PASID */
+#define QVTD_INV_DEVTLB(sid)        (0x3ULL | (uint64_t)(sid) << 32)
+#define QVTD_INV_PDEVTLB(sid, pasid) \
+    (0x8ULL | (uint64_t)(sid) << 16 | (uint64_t)(pasid) << 32)
+/* Interrupt entries: all, or 2^@im from @index on */
+#define QVTD_INV_IEC_GLOBAL         0x4ULL
+#define QVTD_INV_IEC(index, im) \
+    (0x4ULL | 1 << 4 | (uint64_t)(im) << 27 | (uint64_t)(index) << 32)
 #define QVTD_INV_PIOTLB_ALL(did, pasid) \
     (0x6ULL | 2 << 4 | (uint64_t)(did) << 16 | (uint64_t)(pasid) << 32)
 #define QVTD_INV_PIOTLB_PAGE(did, pasid) \
@@ -123,6 +138,13 @@ void qvtd_map_tables(QVTD *v, QVTDTable *s2, QVTDTable *s1, uint64_t addr,
 
 /* @am: pages are 2^@am; @ih: the invalidation hint */
 #define QVTD_INV_ADDR(addr, am, ih) ((addr) | (am) | (ih) << 6)
+
+/* Writes a descriptor into the queue; the hardware is not told yet. */
+void qvtd_queue_put(QVTD *v, const uint64_t desc[4]);
+/* Writes the tail register. */
+void qvtd_queue_submit(QVTD *v);
+/* The same with a wait descriptor that has @flags beside the status write. */
+bool qvtd_queue_wait(QVTD *v, uint64_t flags);
 
 /**
  * qvtd_invalidate: Queues a descriptor and a wait descriptor.
@@ -155,5 +177,8 @@ void qvtd_edu_init(QVTDEdu *edu, QVTD *v, QPCIDevice *dev);
 /* Device buffer to RAM, and RAM to device buffer; up to 4 KiB. */
 void qvtd_edu_write(QVTDEdu *edu, uint64_t iova, unsigned bytes);
 void qvtd_edu_read(QVTDEdu *edu, uint64_t iova, unsigned bytes);
+/* The same in two steps */
+void qvtd_edu_start_read(QVTDEdu *edu, uint64_t iova, unsigned bytes);
+void qvtd_edu_finish(QVTDEdu *edu);
 
 #endif
