@@ -2,7 +2,7 @@
 #
 # The front door; the work is in scripts/.  "make help" lists the targets.
 
-SUITES = scripts qemu qtest hostvm demo
+SUITES = scripts qemu qtest hostvm users demo
 OUT = $(or $(NVTD_OUT),$(CURDIR)/build)
 
 # The scripts start makes of their own, with the processors they find.
@@ -10,7 +10,9 @@ unexport MAKEFLAGS MFLAGS MAKELEVEL
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 .PHONY: help demo check qemu host-kernel host-shell where docs clean distclean
-.PHONY: packages-build packages-hostvm packages-docs $(SUITES:%=check-%)
+.PHONY: tools
+.PHONY: packages-build packages-hostvm packages-docs packages-users
+.PHONY: $(SUITES:%=check-%)
 
 help:
 	@echo 'make demo         a Linux guest reads its disk through nested translation'
@@ -23,6 +25,7 @@ help:
 	@echo 'make host-shell   a shell in the host VM'
 	@echo 'make -s where     where these are, NAME=value'
 	@echo 'make docs         the pages of docs/ as HTML'
+	@echo 'make tools        nested-vtd-check, which looks at a host'
 	@echo 'make clean        removes build/; distclean also the shared cache'
 
 packages-build:
@@ -33,6 +36,9 @@ packages-hostvm:
 
 packages-docs:
 	@scripts/packages docs
+
+packages-users:
+	@scripts/packages build hostvm docs users
 
 qemu: packages-build
 	@scripts/qemu-build
@@ -49,7 +55,7 @@ host-shell: packages-hostvm qemu host-kernel
 demo: packages-hostvm qemu host-kernel
 	@scripts/demo
 
-check: packages-hostvm qemu host-kernel
+check: packages-hostvm packages-users qemu tools host-kernel
 	@scripts/check
 
 check-scripts: packages-hostvm
@@ -58,6 +64,10 @@ check-scripts: packages-hostvm
 check-qemu check-qtest: packages-hostvm qemu
 	@scripts/check $(@:check-%=%)
 
+check-users: packages-users qemu
+	@scripts/check users
+
+check-hostvm: tools
 check-hostvm check-demo: packages-hostvm qemu host-kernel
 	@scripts/check $(@:check-%=%)
 
@@ -67,6 +77,12 @@ where:
 docs: packages-docs
 	@sphinx-build -q -W -b html docs $(OUT)/docs
 	@echo $(OUT)/docs/index.html
+
+tools: packages-build
+	@scripts/tools-build
+
+
+
 
 clean:
 	rm -rf $(OUT)

@@ -14,3 +14,8 @@ html_show_sphinx = False
 graphviz_output_format = 'svg'
 highlight_language = 'none'
 nitpicky = True
+
+man_pages = [
+    ('nested-vtd-check', 'nested-vtd-check',
+     'tells whether a host can nest VT-d translation', [], 1),
+]

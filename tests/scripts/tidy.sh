@@ -7,7 +7,7 @@
 . "$(dirname "$0")/tap.sh"
 
 shells() {
-    cd "$TOP" && grep -rlE '^#!/bin/(ba)?sh' scripts tests .ci
+    cd "$TOP" && grep -rlE '^#!/bin/(ba)?sh' scripts tests tools .ci
 }
 
 if command -v shellcheck >/dev/null; then
