@@ -16,6 +16,7 @@
 #include "hw/vfio/vfio-common.h"
 #include "system/iommufd.h"
 #include "iommufd_inject.h"
+#include "iommufd_objects.h"
 #include "trace.h"
 #include <sys/ioctl.h>
 #include <sys/resource.h>
@@ -57,6 +58,7 @@ int iommufd_backend_call(IOMMUFDBackend *be, IOMMUFDIoctl nr, int fd,
     if (iommufd_inject_ioctl(be, nr, fd, iommufd_ioctls[nr].request, arg)) {
         ret = -errno;
         be->failures[nr]++;
+        iommufd_objects_failed(be->objects, nr, -ret);
         trace_iommufd_backend_ioctl_failed(be->fd, iommufd_ioctls[nr].name,
                                            -ret);
     }
@@ -91,6 +93,7 @@ void iommufd_backend_disconnect(IOMMUFDBackend *be)
     if (be->users && !--be->users && be->owned) {
         close(be->fd);
         be->fd = -1;
+        iommufd_objects_clear(be->objects);
     }
     trace_iommufd_backend_disconnect(be->fd, be->users);
 }
@@ -101,7 +104,9 @@ void iommufd_backend_free_id(IOMMUFDBackend *be, uint32_t id)
     int ret = iommufd_backend_call(be, IOMMUFD_IOCTL_DESTROY, be->fd, &cmd);
 
     trace_iommufd_backend_free_id(be->fd, id, ret);
-    if (ret) {
+    if (!ret) {
+        iommufd_objects_remove(be->objects, id);
+    } else {
         /* EBUSY: something still refers to it, the caller's order is wrong */
         error_report("iommufd: object %u cannot be destroyed and is leaked "
                      "until the iommufd is closed: %s", id, strerror(-ret));
@@ -122,6 +127,7 @@ bool iommufd_backend_alloc_ioas(IOMMUFDBackend *be, uint32_t *ioas_id,
         return false;
     }
     trace_iommufd_backend_alloc_ioas(be->fd, cmd.out_ioas_id);
+    iommufd_objects_add_ioas(be->objects, cmd.out_ioas_id);
     *ioas_id = cmd.out_ioas_id;
     return true;
 }
@@ -168,6 +174,8 @@ int iommufd_backend_map_dma(IOMMUFDBackend *be, uint32_t ioas_id, hwaddr iova,
                                   ret);
     if (ret) {
         iommufd_explain_map_failure(iova, size, -ret);
+    } else {
+        iommufd_objects_mapped(be->objects, ioas_id, size);
     }
     return ret;
 }
@@ -194,6 +202,10 @@ int iommufd_backend_unmap_dma(IOMMUFDBackend *be, uint32_t ioas_id,
         return 0;
     }
     trace_iommufd_backend_unmap_dma(be->fd, ioas_id, iova, size, ret);
+    if (!ret) {
+        /* length comes back as what was there to unmap. */
+        iommufd_objects_unmapped(be->objects, ioas_id, cmd.length);
+    }
     return ret;
 }
 
@@ -287,6 +299,7 @@ bool iommufd_backend_alloc_hwpt(IOMMUFDBackend *be, uint32_t dev_id,
         return false;
     }
     *out_hwpt = cmd.out_hwpt_id;
+    iommufd_objects_add_hwpt(be->objects, &cmd);
     return true;
 }
 
@@ -400,6 +413,7 @@ static void iommufd_backend_init(Object *obj)
 
     be->owned = true;
     be->fd = -1;
+    be->objects = iommufd_objects_new();
     iommufd_inject_init(be);
     for (IOMMUFDIoctl nr = 0; nr < IOMMUFD_IOCTL__MAX; nr++) {
         iommufd_backend_add_counter(obj, "x-calls", nr, &be->calls[nr]);
@@ -416,6 +430,7 @@ static void iommufd_backend_finalize(Object *obj)
     }
     be->fd = -1;
     iommufd_inject_finalize(be);
+    iommufd_objects_free(be->objects);
 }
 
 static void iommufd_backend_set_fd(Object *obj, const char *str, Error **errp)

@@ -18,4 +18,6 @@ nitpicky = True
 man_pages = [
     ('nested-vtd-check', 'nested-vtd-check',
      'tells whether a host can nest VT-d translation', [], 1),
+    ('nested-vtd-graph', 'nested-vtd-graph',
+     'draws what translates the DMA of a guest', [], 1),
 ]

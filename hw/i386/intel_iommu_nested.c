@@ -222,6 +222,7 @@ bool vtd_nested_realize(IntelIOMMUState *s, Error **errp)
     address_space_init(&n->as, &s->mr_nodmar, "vtd-nested");
     n->nesting.as = &n->as;
     n->nesting.check = nesting_check;
+    n->nesting.query = vtd_nested_query;
     iommufd_nesting_register(&n->nesting);
 
     s->nest = n;

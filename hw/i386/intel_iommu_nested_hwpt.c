@@ -67,6 +67,7 @@ VTDNestedHwpt *vtd_nested_hwpt_get(VTDNestedDevice *dev,
                                 sizeof(struct iommu_hwpt_vtd_s1_invalidate));
     QLIST_INIT(&hwpt->attaches);
     g_hash_table_insert(n->hwpts, &hwpt->stage1, hwpt);
+    n->counters.hwpts++;
     trace_vtd_nested_hwpt_alloc(id, stage1->stage2_hwpt_id, stage1->pgtbl_addr,
                                 stage1->addr_width, stage1->flags);
     return hwpt;

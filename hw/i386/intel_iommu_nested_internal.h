@@ -20,6 +20,7 @@
 
 #include "hw/i386/intel_iommu.h"
 #include "system/iommufd.h"
+#include "qapi/qapi-types-intel-iommu.h"
 #include "qemu/queue.h"
 #include "intel_iommu_internal.h"
 #include "intel_iommu_core.h"
@@ -45,6 +46,8 @@ struct VTDNested {
     uint64_t host_ecap;         /* ... and ECAP_REG */
     unsigned host_mamv;         /* least CAP.MAMV of them: log2 of pages */
     unsigned ttm;               /* RTADDR_REG.TTM when SRTP was written */
+
+    VtdNestedCounters counters; /* for x-query-intel-iommu-nested */
 };
 
 /* Where a device's, or one PASID's, DMA goes. */
@@ -82,6 +85,8 @@ typedef enum VTDNestedCause {
 /* What the guest's tables ask for. */
 typedef struct VTDNestedWant {
     VTDNestedTarget target;
+    bool has_entry;             /* a PASID entry was read: the next three */
+    uint8_t pgtt;
     uint16_t domain_id;
     uint32_t pasid;             /* that of the PASID entry, RID_PASID too */
     VTDNestedStage1 stage1;     /* for VTD_NESTED_STAGE1 */
@@ -111,6 +116,8 @@ struct VTDNestedAttach {
     uint32_t pasid;             /* IOMMUFD_NO_PASID: the requester ID */
     VTDNestedTarget target;
     int fault;                  /* recorded for what is blocked now, or 0 */
+    VTDNestedCause cause;       /* why it is blocked now, or NONE */
+    VTDNestedWant last;         /* what the guest's tables asked for last */
     bool fpd;                   /* of the entries read last */
     VTDNestedHwpt *hwpt;        /* a reference, for VTD_NESTED_STAGE1 */
     VTDNestedTag *tag;          /* for VTD_NESTED_STAGE1 */
@@ -170,6 +177,8 @@ void vtd_nested_attach_sync(VTDNestedAttach *at);
 void vtd_nested_attach_block(VTDNestedAttach *at, Error *err);
 VTDNestedTag *vtd_nested_tag_find(VTDNested *n, uint16_t domain_id,
                                   uint32_t pasid);
+/* The HWPT that it is attached to; 0 if blocked. */
+uint32_t vtd_nested_attach_hwpt_id(const VTDNestedAttach *at);
 
 /* intel_iommu_nested_hwpt.c */
 void vtd_nested_hwpts_init(VTDNested *n);
@@ -186,5 +195,12 @@ void vtd_nested_hwpt_put(VTDNestedHwpt *hwpt);
 void vtd_nested_iotlb_forget(VTDNestedHwpt *hwpt);
 /* All of the stage 1 is invalidated with the next vtd_nested_inv_flush(). */
 void vtd_nested_iotlb_all(VTDNestedHwpt *hwpt);
+
+/* intel_iommu_nested_query.c */
+VtdNestedInfo *vtd_nested_query(IOMMUFDNesting *nesting);
+/* QMP events.  @at: was just blocked, for @at->cause */
+void vtd_nested_event_blocked(const VTDNestedAttach *at);
+/* @blocked: in place of the invalidation; otherwise all was flushed. */
+void vtd_nested_event_inv_failed(const VTDNestedHwpt *hwpt, bool blocked);
 
 #endif

@@ -177,6 +177,7 @@ static bool invalidate_pasid_cache(VTDNested *n, const uint64_t val[4])
     }
     trace_vtd_nested_inv_pasid_cache(INV_PC_G(lo), INV_PC_DID(lo),
                                      INV_PC_PASID(lo));
+    n->counters.pasid_cache_invalidations++;
     switch (INV_PC_G(lo)) {
     case INV_PC_G_DOMAIN:
     case INV_PC_G_PASID:
@@ -247,6 +248,8 @@ static bool hwpt_send(VTDNestedHwpt *hwpt, uint32_t *num, const void *entries,
                                          sizeof(S1Invalidate), num, entries,
                                          errp);
     trace_vtd_nested_inv_send(hwpt->id, want, *num);
+    hwpt->nested->counters.invalidations++;
+    hwpt->nested->counters.invalidation_entries += want;
     return ok;
 }
 
@@ -255,6 +258,7 @@ static bool hwpt_send_all(VTDNestedHwpt *hwpt, Error **errp)
     S1Invalidate all = { .npages = UINT64_MAX };
     uint32_t num = 1;
 
+    hwpt->nested->counters.full_flushes++;
     return hwpt_send(hwpt, &num, &all, errp);
 }
 
@@ -293,18 +297,23 @@ static void hwpt_block(VTDNestedHwpt *hwpt, Error *err)
 
 static void hwpt_flush(VTDNestedHwpt *hwpt)
 {
-    bool all = hwpt->pending_all;
+    bool failed = !hwpt->pending_all && !hwpt_send_pending(hwpt);
+    bool all = hwpt->pending_all || failed;
     Error *err = NULL;
 
-    if (!all && !hwpt_send_pending(hwpt)) {
-        all = true;
-    }
     g_array_set_size(hwpt->pending, 0);
     hwpt->pending_all = false;
-    if (!all || hwpt_send_all(hwpt, NULL) || hwpt_send_all(hwpt, &err)) {
-        return;
+    if (all && !hwpt_send_all(hwpt, NULL)) {
+        failed = true;
+        if (!hwpt_send_all(hwpt, &err)) {
+            vtd_nested_event_inv_failed(hwpt, true);
+            hwpt_block(hwpt, err);
+            return;
+        }
     }
-    hwpt_block(hwpt, err);
+    if (failed) {
+        vtd_nested_event_inv_failed(hwpt, false);
+    }
 }
 
 void vtd_nested_inv_flush(IntelIOMMUState *s)

@@ -143,6 +143,8 @@ static void want_stage1(VTDNestedAttach *at, const VTDPASIDEntry *pe,
 static void want_from_entry(VTDNestedAttach *at, const VTDPASIDEntry *pe,
                             VTDNestedWant *want)
 {
+    want->has_entry = true;
+    want->pgtt = PE0_PGTT(pe) >> 6;
     want->domain_id = PE1_DID(pe);
 
     switch (PE0_PGTT(pe)) {
@@ -251,7 +253,7 @@ static void attach_release(VTDNestedAttach *at)
     vtd_nested_hwpt_put(hwpt);
 }
 
-static uint32_t attach_hwpt_id(const VTDNestedAttach *at)
+uint32_t vtd_nested_attach_hwpt_id(const VTDNestedAttach *at)
 {
     switch (at->target) {
     case VTD_NESTED_STAGE1:
@@ -266,11 +268,14 @@ static uint32_t attach_hwpt_id(const VTDNestedAttach *at)
 static void attach_settle(VTDNestedAttach *at, VTDNestedTarget target)
 {
     at->target = target;
+    at->dev->nested->counters.moves++;
     if (target != VTD_NESTED_BLOCKED) {
         at->fault = 0;
+        at->cause = VTD_NESTED_CAUSE_NONE;
     }
     trace_vtd_nested_attach(vtd_nested_device_sid(at->dev), at->pasid,
-                            nested_target_name(target), attach_hwpt_id(at));
+                            nested_target_name(target),
+                            vtd_nested_attach_hwpt_id(at));
 }
 
 static void attach_detach(VTDNestedAttach *at)
@@ -288,12 +293,15 @@ static void record_fault(VTDNestedAttach *at, int fault)
 {
     bool is_pasid = at->pasid != IOMMUFD_NO_PASID;
 
-    if (fault && fault != at->fault &&
-        !vtd_core_report_fault(at->dev->nested->iommu, fault, at->fpd,
-                               vtd_nested_device_sid(at->dev), 0, false,
-                               is_pasid, is_pasid ? at->pasid : 0)) {
-        /* Still to be recorded, should the guest turn that on. */
-        fault = 0;
+    if (fault && fault != at->fault) {
+        if (vtd_core_report_fault(at->dev->nested->iommu, fault, at->fpd,
+                                  vtd_nested_device_sid(at->dev), 0, false,
+                                  is_pasid, is_pasid ? at->pasid : 0)) {
+            at->dev->nested->counters.faults++;
+        } else {
+            /* Still to be recorded, should the guest turn that on. */
+            fault = 0;
+        }
     }
     at->fault = fault;
 }
@@ -334,11 +342,23 @@ static void report_cause(VTDNestedDevice *dev, VTDNestedCause cause,
     }
 }
 
+/* Like a fault, it is news only when it changes. */
+static void settle_cause(VTDNestedAttach *at, VTDNestedCause cause)
+{
+    bool is_news = cause != VTD_NESTED_CAUSE_NONE && cause != at->cause;
+
+    at->cause = cause;
+    if (is_news) {
+        vtd_nested_event_blocked(at);
+    }
+}
+
 void vtd_nested_attach_block(VTDNestedAttach *at, Error *err)
 {
     report_cause(at->dev, VTD_NESTED_CAUSE_HOST, err);
     attach_detach(at);
     record_fault(at, VTD_SM_PASID_INV);
+    settle_cause(at, VTD_NESTED_CAUSE_HOST);
 }
 
 static void sync_blocked(VTDNestedAttach *at, const VTDNestedWant *want)
@@ -348,6 +368,7 @@ static void sync_blocked(VTDNestedAttach *at, const VTDNestedWant *want)
         attach_detach(at);
     }
     record_fault(at, want->fault);
+    settle_cause(at, want->cause);
 }
 
 static void sync_stage2(VTDNestedAttach *at)
@@ -455,6 +476,7 @@ void vtd_nested_attach_sync(VTDNestedAttach *at)
     VTDNestedWant want;
 
     attach_want(at, &want);
+    at->last = want;
     at->fpd = want.fpd;
     switch (want.target) {
     case VTD_NESTED_BLOCKED:

@@ -42,6 +42,9 @@ typedef enum IOMMUFDIoctl {
     IOMMUFD_IOCTL__MAX,
 } IOMMUFDIoctl;
 
+/* What QEMU has in the kernel: backends/iommufd_objects.c */
+typedef struct IOMMUFDObjects IOMMUFDObjects;
+
 struct IOMMUFDBackend {
     Object parent;
 
@@ -53,6 +56,7 @@ struct IOMMUFDBackend {
     /* Calls and failed calls of each ioctl since the object was made. */
     uint64_t calls[IOMMUFD_IOCTL__MAX];
     uint64_t failures[IOMMUFD_IOCTL__MAX];
+    IOMMUFDObjects *objects;
 
     /* For tests, "x-inject": what the next calls of one ioctl come to. */
     struct {
@@ -130,6 +134,18 @@ char *iommufd_backend_property_name(IOMMUFDIoctl nr);
 int iommufd_backend_call(IOMMUFDBackend *be, IOMMUFDIoctl nr, int fd,
                          void *arg);
 
+/* Whoever attaches a device, or a PASID of it, says so; for x-query-iommufd. */
+void iommufd_backend_note_attach(IOMMUFDBackend *be, uint32_t devid,
+                                 const char *device, uint32_t pasid,
+                                 uint32_t pt_id);
+void iommufd_backend_note_detach(IOMMUFDBackend *be, uint32_t devid,
+                                 uint32_t pasid);
+
+/* A guest's table, for QMP answers.  @flags: IOMMU_VTD_S1_* */
+struct IommufdVtdStage1 *iommufd_vtd_stage1(uint64_t pointer,
+                                            uint32_t addr_width,
+                                            uint64_t flags);
+
 #define TYPE_HOST_IOMMU_DEVICE_IOMMUFD TYPE_HOST_IOMMU_DEVICE "-iommufd"
 OBJECT_DECLARE_TYPE(HostIOMMUDeviceIOMMUFD, HostIOMMUDeviceIOMMUFDClass,
                     HOST_IOMMU_DEVICE_IOMMUFD)
@@ -204,6 +220,8 @@ struct IOMMUFDNesting {
      */
     bool (*check)(IOMMUFDNesting *nesting, HostIOMMUDeviceIOMMUFD *idev,
                   Error **errp);
+    /* The element for it in x-query-intel-iommu-nested's answer, or NULL. */
+    struct VtdNestedInfo *(*query)(IOMMUFDNesting *nesting);
     QLIST_ENTRY(IOMMUFDNesting) next;
 };
 
@@ -211,5 +229,7 @@ void iommufd_nesting_register(IOMMUFDNesting *nesting);
 void iommufd_nesting_unregister(IOMMUFDNesting *nesting);
 /* Return: the nesting registered for @as, or NULL. */
 IOMMUFDNesting *iommufd_nesting_find(AddressSpace *as);
+void iommufd_nesting_foreach(void (*each)(IOMMUFDNesting *nesting,
+                                          void *opaque), void *opaque);
 
 #endif

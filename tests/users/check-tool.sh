@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154
 #
 # nested-vtd-check on the machine at hand, whatever it is; hosts that are good
 # and bad on purpose are in tests/hostvm/check-host.
 
-. "$(dirname "$0")/../scripts/tap.sh"
-unset NVTD_CACHE NVTD_OUT
+. "$(dirname "$0")/built.sh"
 
 tool=$("$TOP/scripts/tools-build")
 

@@ -54,6 +54,10 @@ int vfio_iommufd_attach_pt(VFIODevice *vbasedev, uint32_t pasid,
     ret = iommufd_backend_call(be, IOMMUFD_IOCTL_ATTACH, vbasedev->fd, &cmd);
     trace_vfio_iommufd_attach_pt(be->fd, vbasedev->name, pasid, pt_id,
                                  cmd.pt_id, ret);
+    if (!ret) {
+        iommufd_backend_note_attach(be, vbasedev->devid, vbasedev->name,
+                                    pasid, pt_id);
+    }
     if (!ret && pasid == IOMMUFD_NO_PASID) {
         trace_iommufd_cdev_attach_ioas_hwpt(be->fd, vbasedev->name,
                                             vbasedev->fd, pt_id);
@@ -82,7 +86,10 @@ void vfio_iommufd_detach_pt(VFIODevice *vbasedev, uint32_t pasid)
          */
         error_report("%s: VFIO_DEVICE_DETACH_IOMMUFD_PT failed: %s",
                      vbasedev->name, strerror(-ret));
-    } else if (pasid == IOMMUFD_NO_PASID) {
+        return;
+    }
+    iommufd_backend_note_detach(be, vbasedev->devid, pasid);
+    if (pasid == IOMMUFD_NO_PASID) {
         trace_iommufd_cdev_detach_ioas_hwpt(be->fd, vbasedev->name);
     }
 }

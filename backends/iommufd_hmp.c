@@ -1,0 +1,175 @@
+/*
+ * iommufd: "info iommufd" and "info intel-iommu-nested"
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * The QMP answers, as a person reads them.
+ */
+
+#include "qemu/osdep.h"
+#include "monitor/hmp.h"
+#include "monitor/monitor.h"
+#include "qapi/qapi-commands-intel-iommu.h"
+#include "qapi/qapi-commands-iommufd.h"
+
+static void print_stage1(Monitor *mon, const IommufdVtdStage1 *s1)
+{
+    IommufdVtdStage1FlagList *flag;
+
+    monitor_printf(mon, "table 0x%" PRIx64 ", %" PRIu32 " bits", s1->pointer,
+                   s1->addr_width);
+    for (flag = s1->flags; flag; flag = flag->next) {
+        monitor_printf(mon, ", %s", IommufdVtdStage1Flag_str(flag->value));
+    }
+}
+
+/* "device", or "device, PASID 5" */
+static void print_requests(Monitor *mon, const char *device, bool has_pasid,
+                           uint32_t pasid)
+{
+    monitor_printf(mon, "%s", device);
+    if (has_pasid) {
+        monitor_printf(mon, ", PASID %" PRIu32, pasid);
+    }
+}
+
+static void print_hwpt(Monitor *mon, const IommufdHwptInfo *hwpt)
+{
+    IommufdHwptFlagList *flag;
+
+    monitor_printf(mon, "  HWPT %" PRIu32 " on %" PRIu32 ": %" PRIu32 " users",
+                   hwpt->id, hwpt->parent, hwpt->users);
+    for (flag = hwpt->flags; flag; flag = flag->next) {
+        monitor_printf(mon, ", %s", IommufdHwptFlag_str(flag->value));
+    }
+    if (hwpt->vtd_stage1) {
+        monitor_printf(mon, "; ");
+        print_stage1(mon, hwpt->vtd_stage1);
+    }
+    monitor_printf(mon, "\n");
+}
+
+static void print_ioctl(Monitor *mon, const IommufdIoctlInfo *ioctl)
+{
+    IommufdErrorCountList *error;
+
+    if (!ioctl->calls) {
+        return;
+    }
+    monitor_printf(mon, "  %s: %" PRIu64 " calls", ioctl->name, ioctl->calls);
+    for (error = ioctl->errors; error; error = error->next) {
+        monitor_printf(mon, ", %" PRIu64 " failed (%s)", error->value->count,
+                       strerror(error->value->q_errno));
+    }
+    monitor_printf(mon, "\n");
+}
+
+static void print_iommufd(Monitor *mon, const IommufdInfo *info)
+{
+    IommufdAttachmentInfoList *at;
+    IommufdIoasInfoList *ioas;
+    IommufdIoctlInfoList *ioctl;
+    IommufdHwptInfoList *hwpt;
+
+    monitor_printf(mon, "%s: %" PRIu32 " devices\n", info->id, info->users);
+    for (ioas = info->ioas; ioas; ioas = ioas->next) {
+        monitor_printf(mon, "  IOAS %" PRIu32 ": %" PRIu32 " users, 0x%" PRIx64
+                       " bytes mapped, %" PRIu64 " maps, %" PRIu64 " unmaps\n",
+                       ioas->value->id, ioas->value->users,
+                       ioas->value->mapped, ioas->value->maps,
+                       ioas->value->unmaps);
+    }
+    for (hwpt = info->hwpts; hwpt; hwpt = hwpt->next) {
+        print_hwpt(mon, hwpt->value);
+    }
+    for (at = info->attachments; at; at = at->next) {
+        monitor_printf(mon, "  ");
+        print_requests(mon, at->value->device, at->value->has_pasid,
+                       at->value->pasid);
+        monitor_printf(mon, ": on %" PRIu32 "\n", at->value->page_table);
+    }
+    for (ioctl = info->ioctls; ioctl; ioctl = ioctl->next) {
+        print_ioctl(mon, ioctl->value);
+    }
+}
+
+void hmp_info_iommufd(Monitor *mon, const QDict *qdict)
+{
+    g_autoptr(IommufdInfoList) list = qmp_x_query_iommufd(NULL);
+
+    if (!list) {
+        monitor_printf(mon, "No iommufd object\n");
+    }
+    for (IommufdInfoList *l = list; l; l = l->next) {
+        print_iommufd(mon, l->value);
+    }
+}
+
+static void print_attach(Monitor *mon, const char *device,
+                         const VtdNestedAttachInfo *at)
+{
+    monitor_printf(mon, "  ");
+    print_requests(mon, device, at->has_pasid, at->pasid);
+    monitor_printf(mon, ": %s (%s)", VtdNestedTarget_str(at->target),
+                   VtdNestedReason_str(at->reason));
+    if (at->has_page_table) {
+        monitor_printf(mon, ", HWPT %" PRIu32, at->page_table);
+    }
+    if (at->has_domain_id) {
+        monitor_printf(mon, ", domain-id %u", at->domain_id);
+    }
+    if (at->stage1) {
+        monitor_printf(mon, ", ");
+        print_stage1(mon, at->stage1);
+    }
+    if (at->fault) {
+        monitor_printf(mon, ", fault 0x%x recorded", at->fault);
+    }
+    monitor_printf(mon, "\n");
+}
+
+static void print_counters(Monitor *mon, const VtdNestedCounters *c)
+{
+    monitor_printf(mon, "  %" PRIu64 " moves, %" PRIu64 " blocks, %" PRIu64
+                   " faults recorded, %" PRIu64 " nested HWPTs made\n",
+                   c->moves, c->blocks, c->faults, c->hwpts);
+    monitor_printf(mon, "  %" PRIu64 " PASID-cache invalidations; %" PRIu64
+                   " invalidations sent, with %" PRIu64 " entries, %" PRIu64
+                   " of them full\n", c->pasid_cache_invalidations,
+                   c->invalidations, c->invalidation_entries, c->full_flushes);
+}
+
+static void print_nested(Monitor *mon, const VtdNestedInfo *info)
+{
+    VtdNestedCapabilityList *cap;
+    VtdNestedDeviceInfoList *dev;
+    VtdNestedAttachInfoList *at;
+
+    monitor_printf(mon, "%s: translation is %s\n", info->qom_path,
+                   info->translation ? "on" : "off");
+    monitor_printf(mon, "  capabilities, guest (host):");
+    for (cap = info->capabilities; cap; cap = cap->next) {
+        monitor_printf(mon, " %s=%d(%s)", cap->value->name, cap->value->guest,
+                       !cap->value->has_host ? "-" :
+                       cap->value->host ? "1" : "0");
+    }
+    monitor_printf(mon, "\n");
+    for (dev = info->devices; dev; dev = dev->next) {
+        for (at = dev->value->attaches; at; at = at->next) {
+            print_attach(mon, dev->value->host, at->value);
+        }
+    }
+    print_counters(mon, info->counters);
+}
+
+void hmp_info_intel_iommu_nested(Monitor *mon, const QDict *qdict)
+{
+    g_autoptr(VtdNestedInfoList) list = qmp_x_query_intel_iommu_nested(NULL);
+
+    if (!list) {
+        monitor_printf(mon, "No intel-iommu with nested=on\n");
+    }
+    for (VtdNestedInfoList *l = list; l; l = l->next) {
+        print_nested(mon, l->value);
+    }
+}
