@@ -10,7 +10,7 @@ unexport MAKEFLAGS MFLAGS MAKELEVEL
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 .PHONY: help demo check qemu host-kernel host-shell where docs clean distclean
-.PHONY: tools
+.PHONY: tools install deb dist
 .PHONY: packages-build packages-hostvm packages-docs packages-users
 .PHONY: $(SUITES:%=check-%)
 
@@ -26,6 +26,8 @@ help:
 	@echo 'make -s where     where these are, NAME=value'
 	@echo 'make docs         the pages of docs/ as HTML'
 	@echo 'make tools        nested-vtd-check, which looks at a host'
+	@echo 'make deb          a Debian package; "make install" does without'
+	@echo 'make dist         a tarball of the last commit'
 	@echo 'make clean        removes build/; distclean also the shared cache'
 
 packages-build:
@@ -81,8 +83,14 @@ docs: packages-docs
 tools: packages-build
 	@scripts/tools-build
 
+install: packages-docs
+	@DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' scripts/install
 
+deb: packages-docs qemu
+	@scripts/deb
 
+dist:
+	@scripts/dist
 
 clean:
 	rm -rf $(OUT)

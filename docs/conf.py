@@ -20,4 +20,6 @@ man_pages = [
      'tells whether a host can nest VT-d translation', [], 1),
     ('nested-vtd-graph', 'nested-vtd-graph',
      'draws what translates the DMA of a guest', [], 1),
+    ('qemu-system-x86_64-nested', 'qemu-system-x86_64-nested',
+     'QEMU with nested VT-d translation', [], 1),
 ]
