@@ -19,7 +19,6 @@
 #include "iommufd_objects.h"
 #include "trace.h"
 #include <sys/ioctl.h>
-#include <sys/resource.h>
 #include <linux/iommufd.h>
 
 #define DEV_IOMMU "/dev/iommu"
@@ -132,27 +131,15 @@ bool iommufd_backend_alloc_ioas(IOMMUFDBackend *be, uint32_t *ioas_id,
     return true;
 }
 
-/*
- * The two failures of a map whose errno does not tell the user what to do.
- * A guest with a shadowed vIOMMU can provoke both, hence once.
- */
+/* The kernel pins pages; VFIO's mapping of a BAR has none. */
 static void iommufd_explain_map_failure(hwaddr iova, ram_addr_t size, int err)
 {
-    struct rlimit limit = { .rlim_cur = 0 };
-
     if (err == EFAULT) {
-        /* The kernel pins pages; VFIO's mapping of a BAR has none. */
+        /* A guest with a shadowed vIOMMU can provoke it, hence once. */
         warn_report_once("IOMMU_IOAS_MAP cannot map 0x%" PRIx64 " bytes at "
                          "IOVA 0x%" HWADDR_PRIx " (a PCI BAR?): other "
                          "devices cannot reach it by DMA", (uint64_t)size,
                          iova);
-    } else if (err == ENOMEM) {
-        getrlimit(RLIMIT_MEMLOCK, &limit);
-        warn_report_once("IOMMU_IOAS_MAP cannot pin 0x%" PRIx64 " bytes at "
-                         "IOVA 0x%" HWADDR_PRIx ": RLIMIT_MEMLOCK is 0x%"
-                         PRIx64 " bytes for everything that is pinned; raise "
-                         "it if it is less than the guest's memory",
-                         (uint64_t)size, iova, (uint64_t)limit.rlim_cur);
     }
 }
 

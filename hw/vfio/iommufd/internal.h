@@ -21,6 +21,12 @@
 #include "hw/vfio/vfio-common.h"
 #include "system/iommufd.h"
 
+static inline VFIOIOMMUFDContainer *
+vfio_iommufd_container(const VFIOContainerBase *bcontainer)
+{
+    return container_of(bcontainer, VFIOIOMMUFDContainer, bcontainer);
+}
+
 /* attach.c: the two ioctls that connect a device with a page table */
 
 /* Return: 0 or -errno; EINVAL says that @pt_id does not fit the device. */
@@ -52,6 +58,14 @@ VFIOIOMMUFDContainer *vfio_iommufd_container_join(VFIODevice *vbasedev,
 /* Undo of the above; @vbasedev is on no list of @container any more. */
 void vfio_iommufd_container_leave(VFIODevice *vbasedev,
                                   VFIOIOMMUFDContainer *container);
+
+/* map.c: guest memory */
+
+/*
+ * Return: 0 or -errno.  A failure while the container is filled is left in
+ * bcontainer->error.  Later, with nesting, what cannot be mapped is 0 as well:
+ * DMA to it is blocked, which is reported.
+ */
 int vfio_iommufd_dma_map(const VFIOContainerBase *bcontainer, hwaddr iova,
                          ram_addr_t size, void *vaddr, bool readonly);
 int vfio_iommufd_dma_unmap(const VFIOContainerBase *bcontainer, hwaddr iova,

@@ -13,46 +13,9 @@
 #include "hw/vfio/trace.h"
 #include "internal.h"
 
-static inline VFIOIOMMUFDContainer *to_iommufd(const VFIOContainerBase *base)
-{
-    return container_of(base, VFIOIOMMUFDContainer, bcontainer);
-}
-
 bool vfio_iommufd_container_nests(const VFIOIOMMUFDContainer *container)
 {
     return iommufd_nesting_find(container->bcontainer.space->as) != NULL;
-}
-
-int vfio_iommufd_dma_map(const VFIOContainerBase *bcontainer, hwaddr iova,
-                         ram_addr_t size, void *vaddr, bool readonly)
-{
-    VFIOIOMMUFDContainer *container = to_iommufd(bcontainer);
-
-    if (readonly && vfio_iommufd_container_nests(container)) {
-        /*
-         * Sapphire Rapids erratum 772415 (SPR17): under nested translation
-         * hardware may write to what the nest parent maps read-only.  The
-         * kernel reports it for every VT-d host.  DMA to ROMs faults.
-         */
-        trace_vfio_iommufd_skip_readonly(container->be->fd,
-                                         container->ioas_id, iova, size);
-        return 0;
-    }
-    return iommufd_backend_map_dma(container->be, container->ioas_id, iova,
-                                   size, vaddr, readonly);
-}
-
-/*
- * @iotlb asks for the dirty bits of what goes away, which iommufd could give
- * only by another ioctl; migration with a shadowed vIOMMU is blocked anyway.
- */
-int vfio_iommufd_dma_unmap(const VFIOContainerBase *bcontainer, hwaddr iova,
-                           ram_addr_t size, IOMMUTLBEntry *iotlb)
-{
-    VFIOIOMMUFDContainer *container = to_iommufd(bcontainer);
-
-    return iommufd_backend_unmap_dma(container->be, container->ioas_id, iova,
-                                     size);
 }
 
 /*
@@ -229,7 +192,7 @@ out_free_container:
 static bool container_fits(VFIODevice *vbasedev,
                            const VFIOContainerBase *bcontainer)
 {
-    VFIOIOMMUFDContainer *container = to_iommufd(bcontainer);
+    VFIOIOMMUFDContainer *container = vfio_iommufd_container(bcontainer);
     VFIOIOASHwpt *hwpt;
     bool nests;
 
@@ -258,12 +221,12 @@ VFIOIOMMUFDContainer *vfio_iommufd_container_join(VFIODevice *vbasedev,
         if (!container_fits(vbasedev, bcontainer)) {
             continue;
         }
-        if (container_try_join(vbasedev, to_iommufd(bcontainer), &err)) {
-            return to_iommufd(bcontainer);
+        if (container_try_join(vbasedev, vfio_iommufd_container(bcontainer), &err)) {
+            return vfio_iommufd_container(bcontainer);
         }
         trace_iommufd_cdev_fail_attach_existing_container(
             error_get_pretty(err));
-        if (vfio_iommufd_container_nests(to_iommufd(bcontainer))) {
+        if (vfio_iommufd_container_nests(vfio_iommufd_container(bcontainer))) {
             /* A second IOAS would pin the guest's memory a second time. */
             error_propagate(errp, err);
             return NULL;
