@@ -158,8 +158,7 @@ static bool check_optional(IntelIOMMUState *s, const char *name, uint64_t cap,
         error_setg(errp, "intel-iommu nested=on: the host IOMMU of device %s "
                    "has ECAP.SRS=0 (ECAP 0x%" PRIx64 "), but the guest was "
                    "told 1", name, ecap);
-        error_append_hint(errp, "Start with this device, to plug others like "
-                          "it later\n");
+        error_append_hint(errp, "Start with x-srs=off to plug this device\n");
         return false;
     }
     return true;
@@ -240,7 +239,9 @@ void vtd_nested_cap_init(IntelIOMMUState *s)
      * Linux guest nothing on first-stage maps, which are exempt.
      */
     s->cap |= VTD_CAP_CM;
-    s->ecap |= VTD_ECAP_SRS;
+    if (s->srs) {
+        s->ecap |= VTD_ECAP_SRS;
+    }
     if (s->fs5lp) {
         s->cap |= HOST_CAP_FS5LP;
     }

@@ -109,6 +109,10 @@ static void want_stage1(VTDNestedAttach *at, const VTDPASIDEntry *pe,
     IntelIOMMUState *s = at->dev->nested->iommu;
     VTDNestedStage1 *s1 = &want->stage1;
 
+    if ((pe->val[2] & PE2_SRE) && !(s->ecap & VTD_ECAP_SRS)) {
+        want_fault(want, VTD_SM_PASID_RSVD, VTD_NESTED_CAUSE_TABLES);
+        return;
+    }
     switch (PE2_FSPM(pe)) {
     case FSPM_4_LEVEL:
         s1->addr_width = 48;

@@ -23,6 +23,9 @@
 #define ECAP_SMPWC      (1ULL << 48)
 /* CAP_REG, VT-d 11.4.2 */
 #define CAP_FL5LP       (1ULL << 60)
+#define CAP_SAGAW_57    (8ULL << VTD_CAP_SAGAW_SHIFT)
+
+#define AW_57           57
 
 #define TTM_SCALABLE    1
 
@@ -38,10 +41,11 @@ bool vtd_walk_decide_config(IntelIOMMUState *s, Error **errp)
         }
         return true;
     }
-    if (s->aw_bits != VTD_HOST_AW_39BIT && s->aw_bits != VTD_HOST_AW_48BIT) {
+    if (s->aw_bits != VTD_HOST_AW_39BIT && s->aw_bits != VTD_HOST_AW_48BIT &&
+        s->aw_bits != AW_57) {
         error_setg(errp, "intel-iommu: aw-bits=%u with ecap-nest=on: the width "
-                   "of stage 2 must be %d or %d", s->aw_bits,
-                   VTD_HOST_AW_39BIT, VTD_HOST_AW_48BIT);
+                   "of stage 2 must be %d, %d or %d", s->aw_bits,
+                   VTD_HOST_AW_39BIT, VTD_HOST_AW_48BIT, AW_57);
         return false;
     }
     if (!s->dma_translation) {
@@ -60,13 +64,16 @@ void vtd_walk_cap_init(IntelIOMMUState *s)
         return;
     }
     s->ecap |= ECAP_NEST | ECAP_SMPWC | ECAP_SLADS |
-               VTD_ECAP_SLTS | VTD_ECAP_SRS |
+               VTD_ECAP_SLTS | (s->srs ? VTD_ECAP_SRS : 0) |
                VTD_ECAP_PASID | ECAP_PSS(VTD_PASID_ID_SHIFT);
     /*
      * Of any MGAW, as client hardware does it: the 4 levels of stage 1 must be
      * among SAGAW for Linux to use a unit that has both stages.
      */
     s->cap |= VTD_CAP_SAGAW_48bit;
+    if (s->aw_bits == AW_57) {
+        s->cap |= CAP_SAGAW_57;
+    }
     if (s->fs5lp) {
         s->cap |= CAP_FL5LP;
     }

@@ -18,7 +18,7 @@ typedef struct VTDWalkPasid {
     uint16_t did;
     uint8_t pgtt;           /* VTD_SM_PASID_ENTRY_* >> 6 */
     uint8_t s1_levels;      /* 4 or 5 */
-    uint8_t s2_levels;      /* 3 or 4 */
+    uint8_t s2_levels;      /* 3 to 5 */
     uint8_t s2_width;       /* bits of a stage-2 input address */
     bool fpd;               /* no fault records: context, directory or entry */
     bool sre;               /* supervisor requests allowed */

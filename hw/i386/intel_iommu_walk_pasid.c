@@ -40,7 +40,7 @@ static bool pe_reserved(IntelIOMMUState *s, const VTDPASIDEntry *pe,
     }
     /* Nested, the pointer is guest-physical: stage 2 judges its width. */
     return pe->val[0] & PE0_RSVD || pe->val[1] & PE1_RSVD ||
-           pe->val[2] & PE2_RSVD ||
+           pe->val[2] & (PE2_RSVD | (s->ecap & VTD_ECAP_SRS ? 0 : PE2_SRE)) ||
            (pe_uses_stage2(pgtt) && pe->val[0] & beyond) ||
            (pgtt == VTD_WALK_STAGE1 && pe->val[2] & beyond);
 }
@@ -55,9 +55,9 @@ static bool pe_supported(IntelIOMMUState *s, const VTDPASIDEntry *pe,
         (pgtt == VTD_WALK_PASS_THROUGH && !(s->ecap & VTD_ECAP_PT))) {
         return false;
     }
-    /* 1 and 2 are the widths that the walk can do, of SAGAW's five bits. */
+    /* 1 to 3 are the widths that the walk can do, of SAGAW's five bits. */
     if (pe_uses_stage2(pgtt) &&
-        (aw < 1 || aw > 2 ||
+        (aw < 1 || aw > 3 ||
          !(s->cap & VTD_CAP_SAGAW_MASK & 1ULL << (aw + VTD_CAP_SAGAW_SHIFT)))) {
         return false;
     }
