@@ -24,14 +24,18 @@ bool nested_test_init(int *argc, char ***argv)
     return true;
 }
 
-void nested_start_props(NestedTest *t, const char *props, const char *devices)
+void nested_start_machine(NestedTest *t, const NestedMachine *m,
+                          const char *devices)
 {
+    g_autofree char *args = g_strdup_printf(
+        "-machine q35 %s -nodefaults -object iommufd,id=iommufd0%s "
+        "-device intel-iommu,%s%s %s", m->memory ?: "-m 256M",
+        m->iommufd ?: "", m->props ?: "nested=on", m->viommu ?: "", devices);
+
     /* The device is another machine's from now on. */
     nested_shared_done(true);
     *t = (NestedTest) { .bdf = vtd_host_device(), .src = IOVA_SRC };
-    t->qts = qtest_initf("-machine q35 -m 256M -nodefaults "
-                         "-object iommufd,id=iommufd0 "
-                         "-device intel-iommu,%s %s", props, devices);
+    t->qts = qtest_init_with_env(m->env, args, true);
     t->pci = qpci_new_pc(t->qts, NULL);
     t->vtd = g_new0(QVTD, 1);
     qvtd_init(t->vtd, t->qts, TABLES, TABLES_END);
@@ -39,7 +43,12 @@ void nested_start_props(NestedTest *t, const char *props, const char *devices)
 
 void nested_start(NestedTest *t, const char *devices)
 {
-    nested_start_props(t, "nested=on", devices);
+    nested_start_machine(t, &(NestedMachine) {}, devices);
+}
+
+void nested_start_props(NestedTest *t, const char *props, const char *devices)
+{
+    nested_start_machine(t, &(NestedMachine) { .props = props }, devices);
 }
 
 void nested_build_entries(NestedTest *t)

@@ -75,6 +75,17 @@ typedef struct NestedTest {
 bool nested_test_init(int *argc, char ***argv);
 /* g_test_run(), then the end of the shared machine */
 int nested_test_run(void);
+/* What is unlike the usual machine; NULL: nothing */
+typedef struct NestedMachine {
+    const char *env;            /* variable that names QEMU's binary */
+    const char *memory;         /* options in the place of -m 256M */
+    const char *iommufd;        /* more of the iommufd object: ",fd=3" */
+    const char *props;          /* of intel-iommu, in the place of nested=on */
+    const char *viommu;         /* more of them: ",fs5lp=on" */
+} NestedMachine;
+
+void nested_start_machine(NestedTest *t, const NestedMachine *machine,
+                          const char *devices);
 /* A machine with the vIOMMU and @devices, and no tables. */
 void nested_start(NestedTest *t, const char *devices);
 /* The same with "-device intel-iommu,@props". */

@@ -13,6 +13,7 @@
 typedef struct VTDHostEntry {
     bool present;
     unsigned pgtt;          /* 1 first-stage, 2 second, 3 nested, 4 pass */
+    unsigned s2_levels;     /* 3 to 5, if there is a stage 2 */
     unsigned domain_id;
     uint64_t stage1;        /* FSPTPTR: guest-physical if nested */
     unsigned flags;         /* beside it: SRE, FSPM, WPE, EAFE */
@@ -24,6 +25,14 @@ typedef struct VTDHostEntry {
  * @bdf: "0000:00:04.0"
  */
 VTDHostEntry vtd_host_entry(const char *bdf);
+
+/**
+ * vtd_host_page_lg2: Looks @addr up in the stage 2 of the device, which has to
+ * be attached.
+ *
+ * Return: the size of the page that maps it, 0 if none does.
+ */
+unsigned vtd_host_page_lg2(const char *bdf, uint64_t addr);
 
 /**
  * vtd_host_device: The device to test with: environment variable VTD_TEST_BDF,

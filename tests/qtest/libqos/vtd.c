@@ -305,13 +305,13 @@ void qvtd_edu_write(QVTDEdu *edu, uint64_t iova, unsigned bytes)
     qvtd_edu_finish(edu);
 }
 
-void qvtd_edu_start_read(QVTDEdu *edu, uint64_t iova, unsigned bytes)
-{
-    edu_start(edu, iova, EDU_BUFFER, bytes, 0);
-}
-
 void qvtd_edu_read(QVTDEdu *edu, uint64_t iova, unsigned bytes)
 {
     qvtd_edu_start_read(edu, iova, bytes);
     qvtd_edu_finish(edu);
+}
+
+void qvtd_edu_start_read(QVTDEdu *edu, uint64_t iova, unsigned bytes)
+{
+    edu_start(edu, iova, EDU_BUFFER, bytes, 0);
 }
