@@ -19,14 +19,18 @@
  */
 enum {
     VTD_SM_RTA_TTM = 0x30,          /* RTA.1: TTM not supported */
+    VTD_SM_RTA_PASID = 0x31,        /* RTA.2: TTM legacy, request with PASID */
+    VTD_SM_RTA_PAGE_REQ = 0x32,     /* RTA.3: TTM legacy, page request */
     VTD_SM_ROOT_ACCESS = 0x38,      /* SRT.1 */
     VTD_SM_ROOT_P = 0x39,           /* SRT.2 */
     VTD_SM_ROOT_RSVD = 0x3a,        /* SRT.3 */
     VTD_SM_CTX_ACCESS = 0x40,       /* SCT.1 */
     VTD_SM_CTX_P = 0x41,            /* SCT.2 */
     VTD_SM_CTX_RSVD = 0x42,         /* SCT.3 */
+    VTD_SM_CTX_DTE = 0x44,          /* SCT.5: DTE = 0, (to be) translated */
     VTD_SM_CTX_PASIDE = 0x45,       /* SCT.6: PASID on PASIDE = 0 */
     VTD_SM_CTX_PASID_MAX = 0x46,    /* SCT.7: PASID beyond PDTS */
+    VTD_SM_CTX_PRE = 0x47,          /* SCT.8: page request on PRE = 0 */
     VTD_SM_CTX_RID_PASID = 0x48,    /* SCT.9: RID_PASID beyond PDTS */
     VTD_SM_PDIR_ACCESS = 0x50,      /* SPD.1 */
     VTD_SM_PDIR_P = 0x51,           /* SPD.2 */
@@ -35,6 +39,7 @@ enum {
     VTD_SM_PASID_P = 0x59,          /* SPT.2 */
     VTD_SM_PASID_RSVD = 0x5a,       /* SPT.3 */
     VTD_SM_PASID_INV = 0x5b,        /* SPT.4: PGTT, AW or FSPM not supported */
+    VTD_SM_PASID_ERE = 0x5c,        /* SPT.5: execute request, ERE = 0 */
     VTD_SM_PASID_SRE = 0x5d,        /* SPT.6: supervisor request, SRE = 0 */
     VTD_SM_S1_ACCESS = 0x70,        /* SFS.1 */
     VTD_SM_S1_P = 0x71,             /* SFS.2 */
@@ -99,6 +104,30 @@ int vtd_core_get_pasid_entry(IntelIOMMUState *s, VTDContextEntry *ce,
 bool vtd_core_report_fault(IntelIOMMUState *s, int fault, bool fpd,
                            uint16_t sid, hwaddr addr, bool is_write,
                            bool is_pasid, uint32_t pasid);
+
+/* Address types of a request, as a fault record has them, VT-d 11.4.14.1 */
+enum {
+    VTD_AT_UNTRANSLATED = 0,
+    VTD_AT_TRANSLATION = 1,         /* a translation request */
+    VTD_AT_TRANSLATED = 2,
+};
+
+/* What a fault record tells of the request beside the reason */
+typedef struct VTDCoreRequest {
+    uint16_t sid;
+    hwaddr addr;
+    bool write;
+    bool page_request;
+    bool has_pasid;                 /* else none of the three below */
+    bool priv;
+    bool exec;
+    uint32_t pasid;
+    uint8_t type;                   /* VTD_AT_* */
+} VTDCoreRequest;
+
+/* vtd_core_report_fault(), with all that a record has room for. */
+bool vtd_core_report_request(IntelIOMMUState *s, int fault, bool fpd,
+                             const VTDCoreRequest *req);
 
 /* RTADDR_REG.TTM, as the register has it now. */
 unsigned vtd_core_ttm(IntelIOMMUState *s);

@@ -104,26 +104,26 @@ bool vtd_walk_owns(IntelIOMMUState *s)
 
 /* A request, with what its context entry says about it */
 typedef struct Requester {
-    VTDAddressSpace *as;
+    const VTDWalkTLP *tlp;
     VTDWalkTag tag;
-    bool has_pasid;
     bool fpd;
 } Requester;
 
 static int walk_context(IntelIOMMUState *s, Requester *r, VTDContextEntry *ce)
 {
-    VTDContextCacheEntry *cached = &r->as->context_cache_entry;
-    uint8_t bus = pci_bus_num(r->as->bus);
+    VTDAddressSpace *as = r->tlp->as;
+    VTDContextCacheEntry *cached = &as->context_cache_entry;
+    uint8_t bus = pci_bus_num(as->bus);
     int ret;
 
-    r->tag.sid = PCI_BUILD_BDF(bus, r->as->devfn);
+    r->tag.sid = PCI_BUILD_BDF(bus, as->devfn);
     if (s->walk->ttm > TTM_SCALABLE) {
         return -VTD_SM_RTA_TTM;
     }
     if (cached->context_cache_gen == s->context_cache_gen) {
         *ce = cached->context_entry;
     } else {
-        ret = vtd_core_get_context_entry(s, bus, r->as->devfn, ce);
+        ret = vtd_core_get_context_entry(s, bus, as->devfn, ce);
         r->fpd = ce->lo & VTD_CONTEXT_ENTRY_FPD;
         if (ret) {
             return ret;
@@ -133,9 +133,18 @@ static int walk_context(IntelIOMMUState *s, Requester *r, VTDContextEntry *ce)
     }
 
     r->fpd = ce->lo & VTD_CONTEXT_ENTRY_FPD;
-    r->has_pasid = r->as->pasid != PCI_NO_PASID;
-    if (r->has_pasid) {
-        r->tag.pasid = r->as->pasid;
+    if (r->tlp->type != VTD_AT_UNTRANSLATED &&
+        !(ce->val[0] & VTD_SM_CE_DTE)) {
+        return -VTD_SM_CTX_DTE;
+    }
+    return 0;
+}
+
+static int walk_context_pasid(Requester *r, const VTDContextEntry *ce)
+{
+    if (r->tlp->pasid != PCI_NO_PASID) {
+        r->tag.pasid = r->tlp->pasid;
+        r->tag.priv = r->tlp->priv;
         return ce->val[0] & VTD_SM_CE_PASIDE ? 0 : -VTD_SM_CTX_PASIDE;
     }
     r->tag.pasid = VTD_SM_CE_RID_PASID(ce);
@@ -153,7 +162,7 @@ static int walk_pasid(IntelIOMMUState *s, Requester *r, VTDContextEntry *ce,
     *out = vtd_walk_pasid_find(s->walk->cache, r->tag);
     if (!*out) {
         ret = vtd_core_get_pasid_entry(s, ce, r->tag.pasid, &pe, &r->fpd);
-        if (ret == -VTD_SM_CTX_PASID_MAX && !r->has_pasid) {
+        if (ret == -VTD_SM_CTX_PASID_MAX && r->tlp->pasid == PCI_NO_PASID) {
             ret = -VTD_SM_CTX_RID_PASID;
         }
         ret = ret ?: vtd_walk_parse_pasid(s, &pe, &pasid);
@@ -164,6 +173,10 @@ static int walk_pasid(IntelIOMMUState *s, Requester *r, VTDContextEntry *ce,
         *out = vtd_walk_pasid_add(s->walk->cache, r->tag, &pasid);
     }
     r->fpd |= (*out)->fpd;
+    if (r->tlp->exec) {
+        /* ECAP.ERS is not reported, so ERE is reserved: it reads as 0. */
+        return -VTD_SM_PASID_ERE;
+    }
     return r->tag.priv && !(*out)->sre ? -VTD_SM_PASID_SRE : 0;
 }
 
@@ -223,19 +236,24 @@ static int walk_check_output(VTDWalkPage *page)
     return 0;
 }
 
-static int walk_tables(IntelIOMMUState *s, Requester *r, hwaddr addr,
-                       bool write, VTDWalkPage *page)
+static int walk_tables(IntelIOMMUState *s, Requester *r, VTDWalkPage *page)
 {
+    const VTDWalkTLP *tlp = r->tlp;
     const VTDWalkPage *cached;
     VTDContextEntry ce;
-    VTDWalkRequest req = { .iommu = s, .addr = addr, .write = write };
+    VTDWalkRequest req = {
+        .iommu = s,
+        .addr = tlp->addr,
+        .write = tlp->write,
+    };
     int ret = walk_context(s, r, &ce);
 
+    ret = ret ?: walk_context_pasid(r, &ce);
     if (ret) {
         return ret;
     }
-    cached = vtd_walk_iotlb_find(s->walk->cache, r->tag, addr);
-    if (cached && (write ? cached->write : cached->read)) {
+    cached = vtd_walk_iotlb_find(s->walk->cache, r->tag, tlp->addr);
+    if (cached && !tlp->exec && (tlp->write ? cached->write : cached->read)) {
         *page = *cached;
         return 0;
     }
@@ -248,28 +266,97 @@ static int walk_tables(IntelIOMMUState *s, Requester *r, hwaddr addr,
     ret = walk_by_type(&req, page);
     ret = ret ?: walk_check_output(page);
     if (!ret && req.pasid->pgtt != VTD_WALK_PASS_THROUGH) {
-        vtd_walk_iotlb_add(s->walk->cache, r->tag, addr, req.pasid, page);
+        vtd_walk_iotlb_add(s->walk->cache, r->tag, tlp->addr, req.pasid, page);
     }
-    trace_vtd_walk(r->tag.sid, r->tag.pasid, addr, write, -ret,
+    trace_vtd_walk(r->tag.sid, r->tag.pasid, tlp->addr, tlp->write, -ret,
                    ret ? 0 : page->out, ret ? 0 : page->size_lg2);
     return ret;
+}
+
+/*
+ * VT-d 7.1.3: what a page request can mend is no fault of a translation
+ * request, but a translation without rights.
+ */
+static bool walk_is_recoverable(int fault)
+{
+    switch (fault) {
+    case VTD_SM_S1_P:
+    case VTD_SM_S2_P:
+    case VTD_SM_S1_TOP_READ:
+    case VTD_SM_S1_READ:
+    case VTD_SM_S1_WRITE:
+    case VTD_SM_USER:
+    case VTD_SM_WRITE:
+    case VTD_SM_READ:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static void walk_report(IntelIOMMUState *s, const Requester *r, int fault)
+{
+    const VTDCoreRequest req = {
+        .sid = r->tag.sid,
+        .addr = r->tlp->addr,
+        .write = r->tlp->write,
+        .has_pasid = r->tlp->pasid != PCI_NO_PASID,
+        .pasid = r->tlp->pasid,
+        .priv = r->tlp->priv,
+        .exec = r->tlp->exec,
+        .type = r->tlp->type,
+    };
+
+    vtd_core_report_request(s, fault, r->fpd, &req);
+}
+
+bool vtd_walk_tlp_locked(IntelIOMMUState *s, const VTDWalkTLP *tlp,
+                         VTDWalkPage *page)
+{
+    Requester r = { .tlp = tlp };
+    int ret;
+
+    ret = walk_tables(s, &r, page);
+    if (!ret) {
+        return true;
+    }
+    if (tlp->type == VTD_AT_TRANSLATION && walk_is_recoverable(-ret)) {
+        *page = (VTDWalkPage) { .size_lg2 = VTD_PAGE_SHIFT_4K };
+        return true;
+    }
+    walk_report(s, &r, -ret);
+    return false;
+}
+
+bool vtd_walk_check_translated_locked(IntelIOMMUState *s, const VTDWalkTLP *tlp)
+{
+    Requester r = { .tlp = tlp };
+    VTDWalkPage page = { .out = tlp->addr, .size_lg2 = VTD_PAGE_SHIFT_4K };
+    VTDContextEntry ce;
+    int ret = walk_context(s, &r, &ce);
+
+    ret = ret ?: walk_check_output(&page);
+    if (ret) {
+        walk_report(s, &r, -ret);
+    }
+    return !ret;
 }
 
 bool vtd_walk_translate(VTDAddressSpace *as, hwaddr addr,
                         IOMMUAccessFlags flag, IOMMUTLBEntry *entry)
 {
     IntelIOMMUState *s = as->iommu_state;
-    bool write = flag & IOMMU_WO;
-    Requester r = { .as = as };
+    const VTDWalkTLP tlp = {
+        .as = as,
+        .pasid = as->pasid,
+        .addr = addr,
+        .write = flag & IOMMU_WO,
+    };
     VTDWalkPage page;
     uint64_t mask;
-    int ret;
 
     QEMU_LOCK_GUARD(&s->iommu_lock);
-    ret = walk_tables(s, &r, addr, write, &page);
-    if (ret) {
-        vtd_core_report_fault(s, -ret, r.fpd, r.tag.sid, addr, write,
-                              r.has_pasid, r.tag.pasid);
+    if (!vtd_walk_tlp_locked(s, &tlp, &page)) {
         entry->iova = 0;
         entry->translated_addr = 0;
         entry->addr_mask = 0;

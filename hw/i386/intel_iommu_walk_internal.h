@@ -52,6 +52,39 @@ typedef struct VTDWalkPage {
     bool write;             /* and nothing is left to do to the dirty bit */
 } VTDWalkPage;
 
+/*
+ * intel_iommu_walk.c: a request as the unit receives it, from a function's own
+ * address space (with its RID_PASID) or with a PASID prefix.
+ */
+typedef struct VTDWalkTLP {
+    VTDAddressSpace *as;    /* of the function, PCI_NO_PASID */
+    uint32_t pasid;         /* PCI_NO_PASID: none, and no @priv, no @exec */
+    bool priv;
+    bool exec;
+    bool write;
+    hwaddr addr;
+    uint8_t type;           /* VTD_AT_* */
+} VTDWalkTLP;
+
+/**
+ * vtd_walk_tlp_locked: Translate, and record a fault.
+ *
+ * A translation request that finds no page, or not the right to it, ends well:
+ * with no rights in @page and no record.
+ *
+ * Return: false if the request is blocked.
+ */
+bool vtd_walk_tlp_locked(IntelIOMMUState *s, const VTDWalkTLP *tlp,
+                         VTDWalkPage *page);
+
+/**
+ * vtd_walk_check_translated_locked: May a translated request pass?
+ *
+ * Return: false, with a fault recorded, if not.
+ */
+bool vtd_walk_check_translated_locked(IntelIOMMUState *s,
+                                      const VTDWalkTLP *tlp);
+
 /* Reasons that depend on whose address stage 2 translates */
 typedef struct VTDWalkReasons {
     uint8_t beyond;

@@ -256,6 +256,10 @@ bool qvtd_take_fault(QVTD *v, QVTDFault *fault)
         .addr = lo & ~0xfffULL,
         .read = hi & VTD_FRCD_T,
         .has_pasid = hi & VTD_FRCD_PP(1),
+        .priv = hi & 1ULL << 29,
+        .exec = hi & 1ULL << 30,
+        .page_request = hi & 1ULL << 28,
+        .type = (hi >> 60) & 3,
         .pasid = (hi >> 40) & 0xfffff,
     };
     if (!(hi & VTD_FRCD_F)) {

@@ -159,7 +159,11 @@ typedef struct QVTDFault {
     uint64_t addr;          /* of the page */
     bool read;
     bool has_pasid;
+    bool priv;              /* this and exec: of a request with PASID */
+    bool exec;
+    bool page_request;
     uint32_t pasid;
+    unsigned type;          /* 0 untranslated, 1 translation, 2 translated */
 } QVTDFault;
 
 /* Reads and clears the fault record.  Return: false if there is none. */
