@@ -12,6 +12,7 @@
 #include "hw/pci/pci_bus.h"
 #include "trace.h"
 #include "intel_iommu_ats.h"
+#include "intel_iommu_prq.h"
 #include "intel_iommu_walk_internal.h"
 #include "intel_iommu_walk_state.h"
 
@@ -72,6 +73,7 @@ static void ats_report_legacy(IntelIOMMUState *s, const VTDWalkTLP *tlp,
         .priv = tlp->priv,
         .exec = tlp->exec,
         .type = tlp->type,
+        .page_request = fault == VTD_SM_RTA_PAGE_REQ,
     };
 
     vtd_core_report_request(s, fault, false, &req);
@@ -145,7 +147,62 @@ static bool ats_request(void *opaque, PCIDevice *dev,
     return true;
 }
 
+/* Page requests */
+
+static void ats_page_request(void *opaque, PCIDevice *dev,
+                             const PCIPageRequest *r)
+{
+    IntelIOMMUState *s = opaque;
+    const VTDPageRequest req = {
+        .addr = r->addr,
+        .sid = pci_get_bdf(dev),
+        .has_pasid = r->prefix.pasid != PCI_NO_PASID,
+        .pasid = r->prefix.pasid,
+        .prgi = r->prgi,
+        .read = r->read,
+        .write = r->write,
+        .priv = r->prefix.priv,
+        .exec = r->prefix.exec,
+        .last = r->last,
+    };
+    VTDWalkTLP tlp = ats_tlp(s, dev, &r->prefix, r->addr, r->write,
+                             VTD_AT_UNTRANSLATED);
+    int fault = VTD_SM_RTA_PAGE_REQ;
+
+    if (vtd_prq_present(s) && s->dmar_enabled) {
+        QEMU_LOCK_GUARD(&s->iommu_lock);
+        if (vtd_walk_active(s)) {
+            tlp.page_request = true;
+            fault = vtd_walk_check_page_request_locked(s, &tlp);
+        } else {
+            ats_report_legacy(s, &tlp, fault);
+        }
+    }
+    if (!fault) {
+        vtd_prq_put(s, &req);
+    } else {
+        vtd_prq_auto_respond(s, &req, fault == VTD_SM_CTX_PRE
+                                      ? VTD_PRQ_INVALID : VTD_PRQ_FAILURE);
+    }
+}
+
+static void ats_respond(IntelIOMMUState *s, const VTDPageResponse *r)
+{
+    const PCIPRGResponse response = {
+        .pasid = r->has_pasid ? r->pasid : PCI_NO_PASID,
+        .prgi = r->prgi,
+        .code = r->code,
+    };
+
+    pci_ats_prg_response(s->walk->bus, r->sid, &response);
+}
+
+const VTDPRQOps vtd_ats_prq_ops = {
+    .respond = ats_respond,
+};
+
 static const PCIATSIOMMUOps ats_ops = {
+    .page_request = ats_page_request,
     .translate = ats_translate,
     .translated = ats_translated,
     .ats_request = ats_request,
@@ -154,6 +211,7 @@ static const PCIATSIOMMUOps ats_ops = {
 void vtd_ats_realize(IntelIOMMUState *s, PCIBus *bus)
 {
     if (s->ecap_nest) {
+        s->walk->bus = bus;
         pci_ats_setup_iommu(bus, &ats_ops, s);
     }
 }

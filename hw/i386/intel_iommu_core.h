@@ -129,6 +129,16 @@ typedef struct VTDCoreRequest {
 bool vtd_core_report_request(IntelIOMMUState *s, int fault, bool fpd,
                              const VTDCoreRequest *req);
 
+/* A write of a register, by the rules of its bits; no side effects. */
+void vtd_core_reg_write(IntelIOMMUState *s, hwaddr addr, uint64_t val,
+                        unsigned size);
+
+/* A fault event for a new bit of FSTS_REG, which had @fsts before. */
+void vtd_core_fault_event(IntelIOMMUState *s, uint32_t fsts);
+
+/* Go on with the invalidation queue. */
+void vtd_core_fetch(IntelIOMMUState *s);
+
 /* RTADDR_REG.TTM, as the register has it now. */
 unsigned vtd_core_ttm(IntelIOMMUState *s);
 

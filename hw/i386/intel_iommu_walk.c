@@ -13,12 +13,14 @@
 #include "hw/pci/pci_bus.h"
 #include "hw/i386/x86-iommu.h"
 #include "trace.h"
+#include "intel_iommu_prq.h"
 #include "intel_iommu_walk_cache.h"
 #include "intel_iommu_walk_state.h"
 
 /* ECAP_REG, VT-d 11.4.3 */
 #define ECAP_NEST       (1ULL << 26)
 #define ECAP_PSS(bits)  ((uint64_t)((bits) - 1) << 35)
+#define ECAP_DIT        (1ULL << 41)
 #define ECAP_SLADS      (1ULL << 45)
 #define ECAP_SMPWC      (1ULL << 48)
 /* CAP_REG, VT-d 11.4.2 */
@@ -62,6 +64,9 @@ void vtd_walk_cap_init(IntelIOMMUState *s)
 {
     if (!s->ecap_nest) {
         return;
+    }
+    if (X86_IOMMU_DEVICE(s)->dt_supported) {
+        s->ecap |= ECAP_DIT | VTD_ECAP_PRS | VTD_ECAP_PDS;
     }
     s->ecap |= ECAP_NEST | ECAP_SMPWC | ECAP_SLADS |
                VTD_ECAP_SLTS | (s->srs ? VTD_ECAP_SRS : 0) |
@@ -136,6 +141,9 @@ static int walk_context(IntelIOMMUState *s, Requester *r, VTDContextEntry *ce)
     if (r->tlp->type != VTD_AT_UNTRANSLATED &&
         !(ce->val[0] & VTD_SM_CE_DTE)) {
         return -VTD_SM_CTX_DTE;
+    }
+    if (r->tlp->page_request && !(ce->val[0] & VTD_SM_CE_PRE)) {
+        return -VTD_SM_CTX_PRE;
     }
     return 0;
 }
@@ -305,6 +313,7 @@ static void walk_report(IntelIOMMUState *s, const Requester *r, int fault)
         .priv = r->tlp->priv,
         .exec = r->tlp->exec,
         .type = r->tlp->type,
+        .page_request = r->tlp->page_request,
     };
 
     vtd_core_report_request(s, fault, r->fpd, &req);
@@ -340,6 +349,20 @@ bool vtd_walk_check_translated_locked(IntelIOMMUState *s, const VTDWalkTLP *tlp)
         walk_report(s, &r, -ret);
     }
     return !ret;
+}
+
+int vtd_walk_check_page_request_locked(IntelIOMMUState *s,
+                                       const VTDWalkTLP *tlp)
+{
+    Requester r = { .tlp = tlp };
+    VTDContextEntry ce;
+    int ret = walk_context(s, &r, &ce);
+
+    ret = ret ?: walk_context_pasid(&r, &ce);
+    if (ret) {
+        walk_report(s, &r, -ret);
+    }
+    return -ret;
 }
 
 bool vtd_walk_translate(VTDAddressSpace *as, hwaddr addr,

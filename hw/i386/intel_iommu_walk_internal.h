@@ -64,6 +64,7 @@ typedef struct VTDWalkTLP {
     bool write;
     hwaddr addr;
     uint8_t type;           /* VTD_AT_* */
+    bool page_request;      /* not a request for memory: nothing is walked */
 } VTDWalkTLP;
 
 /**
@@ -84,6 +85,14 @@ bool vtd_walk_tlp_locked(IntelIOMMUState *s, const VTDWalkTLP *tlp,
  */
 bool vtd_walk_check_translated_locked(IntelIOMMUState *s,
                                       const VTDWalkTLP *tlp);
+
+/**
+ * vtd_walk_check_page_request_locked: May a page request be queued?
+ *
+ * Return: 0, or the fault reason, recorded.
+ */
+int vtd_walk_check_page_request_locked(IntelIOMMUState *s,
+                                       const VTDWalkTLP *tlp);
 
 /* Reasons that depend on whose address stage 2 translates */
 typedef struct VTDWalkReasons {

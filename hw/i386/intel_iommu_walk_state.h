@@ -12,6 +12,11 @@
 struct VTDWalk {
     unsigned ttm;           /* translation table mode in force, VT-d 11.4.5 */
     VTDWalkCache *cache;    /* under the IOMMU lock */
+
+    /* intel_iommu_ats*.c; BQL */
+    PCIBus *bus;            /* the root bus whose devices it serves */
+    bool inv_timed_out;     /* @inv_sid didn't complete an invalidation */
+    uint16_t inv_sid;
 };
 
 #endif

@@ -341,14 +341,15 @@ void pasid_testdev_run(void *opaque)
     }
 }
 
-void pasid_testdev_abort(PASIDTestdev *d, unsigned code)
+void pasid_testdev_stop_waiting(PASIDTestdev *d)
 {
     unsigned i;
 
     for (i = 0; i < PASID_TESTDEV_CHANNELS; i++) {
-        if (d->channel[i].state == PASID_TESTDEV_BUSY ||
-            d->channel[i].state == PASID_TESTDEV_WAITING) {
-            end(d, &d->channel[i], code);
+        PASIDTestdevChannel *c = &d->channel[i];
+
+        if (c->state == PASID_TESTDEV_WAITING && !c->retry) {
+            end(d, c, PASID_TESTDEV_FAILURE);
         }
     }
 }

@@ -91,7 +91,8 @@ void pasid_testdev_run(void *opaque);
 void pasid_testdev_wake(void *opaque);
 /* A group of page requests is answered: which channel waits for it? */
 void pasid_testdev_answered(PASIDTestdev *d, unsigned prgi, unsigned code);
-void pasid_testdev_abort(PASIDTestdev *d, unsigned code);
+/* There will be no responses to what is outstanding. */
+void pasid_testdev_stop_waiting(PASIDTestdev *d);
 
 /* pasid-testdev-ats.c */
 extern const PCIATSDeviceOps pasid_testdev_ats_ops;

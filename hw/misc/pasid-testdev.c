@@ -93,6 +93,7 @@ static void testdev_write_config(PCIDevice *dev, uint32_t addr, uint32_t val,
         ctrl = pci_get_word(config(d, d->pri_cap + PCI_PRI_CTRL));
         if ((ctrl & PCI_PRI_CTRL_RESET) && !(ctrl & PCI_PRI_CTRL_ENABLE)) {
             pasid_testdev_forget_requests(d);
+            pasid_testdev_stop_waiting(d);
         }
         pci_set_word(config(d, d->pri_cap + PCI_PRI_CTRL),
                      ctrl & ~PCI_PRI_CTRL_RESET);

@@ -1,0 +1,151 @@
+/*
+ * Intel VT-d, ecap-nest=on: invalidation requests to devices
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * Device-TLB descriptors (VT-d 6.5.2.5, 6.5.2.6) become invalidate requests;
+ * the emulated device completes one at once or never.  For one that never
+ * does, the unit gives up at the next wait descriptor: VT-d 6.5.2.11.
+ */
+
+#include "qemu/osdep.h"
+#include "qemu/host-utils.h"
+#include "hw/pci/pci_ats.h"
+#include "trace.h"
+#include "intel_iommu_ats.h"
+#include "intel_iommu_prq.h"
+#include "intel_iommu_walk_internal.h"
+#include "intel_iommu_walk_state.h"
+
+/* PFSID, of which QEMU's own check knows nothing: reserved without DIT */
+#define DESC_PFSID      0xfff000000000f000ULL
+
+#define FSTS_ITE        (1u << 6)
+/* IQERCD_REG, VT-d 11.4.9.9 */
+#define DMAR_IQERCD_REG 0xb0
+#define IQERCD_ITESID   32
+
+/* S and the low ones of the address give the size, PCIe 10.2.3.2. */
+static void set_range(PCIATSInvalidation *inv, uint64_t addr, bool s)
+{
+    unsigned lg2 = VTD_PAGE_SHIFT_4K;
+
+    addr &= VTD_PAGE_MASK_4K;
+    if (s) {
+        lg2 += 1 + cto64(addr >> VTD_PAGE_SHIFT_4K);
+    }
+    if (lg2 >= 64) {
+        inv->first = 0;
+        inv->last = UINT64_MAX;
+        return;
+    }
+    inv->first = addr & vtd_walk_page_mask(lg2);
+    inv->last = inv->first | ~vtd_walk_page_mask(lg2);
+}
+
+static void request(IntelIOMMUState *s, uint16_t sid,
+                    const PCIATSInvalidation *inv)
+{
+    bool done = pci_ats_invalidate(s->walk->bus, sid, inv);
+
+    trace_vtd_ats_invalidate(sid, inv->pasid, inv->global, inv->first,
+                             inv->last, done);
+    if (!done) {
+        s->walk->inv_timed_out = true;
+        s->walk->inv_sid = sid;
+    }
+}
+
+static void inv_device(IntelIOMMUState *s, uint64_t lo, uint64_t hi)
+{
+    PCIATSInvalidation inv = { .pasid = PCI_NO_PASID };
+
+    set_range(&inv, hi, VTD_INV_DESC_DEVICE_IOTLB_SIZE(hi));
+    request(s, VTD_INV_DESC_DEVICE_IOTLB_SID(lo), &inv);
+}
+
+static void inv_device_pasid(IntelIOMMUState *s, uint64_t lo, uint64_t hi)
+{
+    PCIATSInvalidation inv = {
+        .pasid = VTD_INV_DESC_PASID_DEVICE_IOTLB_PASID(lo),
+        .global = VTD_INV_DESC_PASID_DEVICE_IOTLB_GLOBAL(hi),
+    };
+
+    set_range(&inv, hi, VTD_INV_DESC_PASID_DEVICE_IOTLB_SIZE(hi));
+    request(s, VTD_INV_DESC_PASID_DEVICE_IOTLB_SID(lo), &inv);
+}
+
+void vtd_ats_inv_desc(IntelIOMMUState *s, uint8_t type, uint64_t val[2])
+{
+    if (type == VTD_INV_DESC_WAIT) {
+        vtd_prq_wait_desc(s, &val[0]);
+    }
+    if (!s->ecap_nest || !(s->ecap & VTD_ECAP_DT)) {
+        return;
+    }
+    /* A malformed one is left to QEMU's check, which reports it. */
+    switch (type) {
+    case VTD_INV_DESC_DEVICE:
+        val[0] &= ~DESC_PFSID;
+        if (!(val[0] & VTD_INV_DESC_DEVICE_IOTLB_RSVD_LO) &&
+            !(val[1] & VTD_INV_DESC_DEVICE_IOTLB_RSVD_HI)) {
+            inv_device(s, val[0], val[1]);
+        }
+        break;
+    case VTD_INV_DESC_DEV_PIOTLB:
+        val[0] &= ~DESC_PFSID;
+        if (!(val[0] & VTD_INV_DESC_PASID_DEVICE_IOTLB_RSVD_VAL0) &&
+            !(val[1] & VTD_INV_DESC_PASID_DEVICE_IOTLB_RSVD_VAL1)) {
+            inv_device_pasid(s, val[0], val[1]);
+        }
+        break;
+    }
+}
+
+/* Timed out */
+
+bool vtd_ats_abort_wait(IntelIOMMUState *s)
+{
+    uint32_t fsts;
+
+    if (!s->ecap_nest || !s->walk->inv_timed_out) {
+        return false;
+    }
+    s->walk->inv_timed_out = false;
+    fsts = ldl_le_p(&s->csr[DMAR_FSTS_REG]);
+    stq_le_p(&s->csr[DMAR_IQERCD_REG],
+             (uint64_t)s->walk->inv_sid << IQERCD_ITESID);
+    stl_le_p(&s->csr[DMAR_FSTS_REG], fsts | FSTS_ITE);
+    trace_vtd_ats_inv_timed_out(s->walk->inv_sid);
+    if (!(fsts & FSTS_ITE)) {
+        vtd_core_fault_event(s, fsts);
+    }
+    return true;
+}
+
+bool vtd_ats_queue_stopped(IntelIOMMUState *s)
+{
+    return s->ecap_nest && ldl_le_p(&s->csr[DMAR_FSTS_REG]) & FSTS_ITE;
+}
+
+void vtd_ats_fsts_written(IntelIOMMUState *s)
+{
+    uint32_t fsts = ldl_le_p(&s->csr[DMAR_FSTS_REG]);
+
+    if (s->ecap_nest && s->qi_enabled && !(fsts & (FSTS_ITE | VTD_FSTS_IQE))) {
+        vtd_core_fetch(s);
+    }
+}
+
+void vtd_ats_reset(IntelIOMMUState *s)
+{
+    if (s->ecap_nest) {
+        s->walk->inv_timed_out = false;
+        stl_le_p(&s->w1cmask[DMAR_FSTS_REG],
+                 ldl_le_p(&s->w1cmask[DMAR_FSTS_REG]) | FSTS_ITE);
+        if (!s->prq) {
+            vtd_prq_setup(s, &vtd_ats_prq_ops);
+        }
+    }
+    vtd_prq_reset(s);
+}
