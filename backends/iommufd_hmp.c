@@ -133,10 +133,12 @@ static void print_counters(Monitor *mon, const VtdNestedCounters *c)
     monitor_printf(mon, "  %" PRIu64 " moves, %" PRIu64 " blocks, %" PRIu64
                    " faults recorded, %" PRIu64 " nested HWPTs made\n",
                    c->moves, c->blocks, c->faults, c->hwpts);
-    monitor_printf(mon, "  %" PRIu64 " PASID-cache invalidations; %" PRIu64
-                   " invalidations sent, with %" PRIu64 " entries, %" PRIu64
-                   " of them full\n", c->pasid_cache_invalidations,
-                   c->invalidations, c->invalidation_entries, c->full_flushes);
+    monitor_printf(mon, "  %" PRIu64 " PASID-cache invalidations, %" PRIu64
+                   " looks at entries of PASIDs\n",
+                   c->pasid_cache_invalidations, c->pasid_entries);
+    monitor_printf(mon, "  %" PRIu64 " invalidations sent, with %" PRIu64
+                   " entries, %" PRIu64 " of them full\n", c->invalidations,
+                   c->invalidation_entries, c->full_flushes);
 }
 
 static void print_nested(Monitor *mon, const VtdNestedInfo *info)

@@ -68,8 +68,16 @@ enum {
 #define VTD_SM_CE_PASIDE        (1ULL << 3)
 #define VTD_SM_CE_PRE           (1ULL << 4)
 #define VTD_SM_CE_PDTS(ce)      (((ce)->val[0] >> 9) & 7)
+#define VTD_SM_CE_PASIDDIR(ce)  ((ce)->val[0] & ~0xfffULL)
 #define VTD_SM_CE_RID_PASID(ce) ((ce)->val[1] & VTD_PASID_ID_MASK)
 #define VTD_SM_CE_RID_PRIV      (1ULL << 20)
+
+/**
+ * vtd_core_read: Little-endian quadwords of guest RAM.
+ *
+ * Return: false, and @val zeroed, if there is no RAM.
+ */
+bool vtd_core_read(hwaddr addr, uint64_t *val, int nr);
 
 /**
  * vtd_core_get_context_entry: Read and check the context entry of a function.

@@ -22,7 +22,12 @@
 #define HOST_CAP_FS1GP          BIT_ULL(56)
 #define HOST_CAP_FS5LP          BIT_ULL(60)
 #define HOST_ECAP_NEST          BIT_ULL(26)
+#define HOST_ECAP_PASID_BITS(ecap) \
+    ((ecap) & VTD_ECAP_PASID ? extract64(ecap, 35, 5) + 1 : 0)
 #define HOST_ECAP_SMTS          BIT_ULL(43)
+
+/* The guest's own: PASID Size Supported, of @bits */
+#define ECAP_PSS(bits)          ((uint64_t)((bits) - 1) << 35)
 
 #define TYPE_VFIO_PCI_NAME      "vfio-pci"
 
@@ -164,6 +169,33 @@ static bool check_optional(IntelIOMMUState *s, const char *name, uint64_t cap,
     return true;
 }
 
+static bool check_pasid(IOMMUFDNesting *nesting, const char *name,
+                        uint64_t ecap, Error **errp)
+{
+    VTDNested *n = container_of(nesting, VTDNested, nesting);
+    unsigned bits = HOST_ECAP_PASID_BITS(ecap);
+
+    if (!nesting->pasid) {
+        return true;
+    }
+    if (!bits) {
+        error_setg(errp, "intel-iommu nested=on: the host IOMMU of device %s "
+                   "has ECAP.PASID=0 (ECAP 0x%" PRIx64 "), want 1 for "
+                   "pasid=on", name, ecap);
+        error_append_hint(errp, "Leave pasid=on out\n");
+        return false;
+    }
+    if (phase_check(PHASE_MACHINE_READY) && bits < n->host_pasid_bits) {
+        error_setg(errp, "intel-iommu nested=on: the host IOMMU of device %s "
+                   "has PASIDs of %u bits (ECAP 0x%" PRIx64 "), but the guest "
+                   "was told %u", name, bits, ecap, n->host_pasid_bits);
+        error_append_hint(errp, "Start with this device, to plug others like "
+                          "it later\n");
+        return false;
+    }
+    return true;
+}
+
 static bool nesting_check(IOMMUFDNesting *nesting, HostIOMMUDeviceIOMMUFD *idev,
                           Error **errp)
 {
@@ -175,6 +207,7 @@ static bool nesting_check(IOMMUFDNesting *nesting, HostIOMMUDeviceIOMMUFD *idev,
     return check_type(name, idev->parent_obj.caps.type, errp) &&
            check_widths(s, name, cap, errp) &&
            check_nest(name, ecap, errp) &&
+           check_pasid(nesting, name, ecap, errp) &&
            check_optional(s, name, cap, ecap, errp);
 }
 
@@ -185,6 +218,8 @@ void vtd_nested_narrow_caps(VTDNested *n, const HostIOMMUDeviceIOMMUFD *idev)
     n->host_cap &= idev->vtd.cap;
     n->host_ecap &= idev->vtd.ecap;
     n->host_mamv = MIN(n->host_mamv, HOST_CAP_MAMV(idev->vtd.cap));
+    n->host_pasid_bits = MIN(n->host_pasid_bits,
+                             HOST_ECAP_PASID_BITS(idev->vtd.ecap));
     if (!phase_check(PHASE_MACHINE_READY)) {
         vtd_nested_cap_init(s);
         stq_le_p(&s->csr[DMAR_CAP_REG], s->cap);
@@ -208,6 +243,7 @@ bool vtd_nested_realize(IntelIOMMUState *s, Error **errp)
     n->host_cap = UINT64_MAX;
     n->host_ecap = UINT64_MAX;
     n->host_mamv = VTD_MAMV;
+    n->host_pasid_bits = VTD_PASID_ID_SHIFT;
     QSIMPLEQ_INIT(&n->dirty);
     vtd_nested_devices_init(n);
     vtd_nested_hwpts_init(n);
@@ -220,6 +256,7 @@ bool vtd_nested_realize(IntelIOMMUState *s, Error **errp)
      */
     address_space_init(&n->as, &s->mr_nodmar, "vtd-nested");
     n->nesting.as = &n->as;
+    n->nesting.pasid = s->pasid;
     n->nesting.check = nesting_check;
     n->nesting.query = vtd_nested_query;
     iommufd_nesting_register(&n->nesting);
@@ -249,6 +286,9 @@ void vtd_nested_cap_init(IntelIOMMUState *s)
         s->nest->ttm = 0;
         s->cap &= s->nest->host_cap | ~(HOST_CAP_FS1GP | HOST_CAP_FS5LP);
         s->ecap &= s->nest->host_ecap | ~VTD_ECAP_SRS;
+        if (s->pasid) {
+            s->ecap |= ECAP_PSS(s->nest->host_pasid_bits);
+        }
     }
     trace_vtd_nested_caps(s->cap, s->ecap);
 }

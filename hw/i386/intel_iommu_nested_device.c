@@ -49,14 +49,16 @@ uint16_t vtd_nested_device_sid(const VTDNestedDevice *dev)
     return PCI_BUILD_BDF(pci_bus_num(dev->bus), dev->devfn);
 }
 
+VTDNestedAttach *vtd_nested_device_attach(VTDNestedDevice *dev, uint32_t pasid)
+{
+    return g_hash_table_lookup(dev->attaches, GUINT_TO_POINTER(pasid));
+}
+
 void vtd_nested_device_sync(VTDNestedDevice *dev)
 {
-    GHashTableIter iter;
-    gpointer at;
-
-    g_hash_table_iter_init(&iter, dev->attaches);
-    while (g_hash_table_iter_next(&iter, NULL, &at)) {
-        vtd_nested_attach_sync(at);
+    vtd_nested_attach_sync(vtd_nested_device_attach(dev, IOMMUFD_NO_PASID));
+    if (dev->pasid_bits) {
+        vtd_nested_directory_sync(dev);
     }
 }
 
@@ -106,6 +108,9 @@ bool vtd_nested_set_device(IntelIOMMUState *s, PCIBus *bus, int devfn,
                                           NULL, vtd_nested_attach_free);
     g_hash_table_add(n->devices, dev);
     vtd_nested_narrow_caps(n, idev);
+    if (n->nesting.pasid) {
+        dev->pasid_bits = MIN(idev->max_pasid_log2, n->host_pasid_bits);
+    }
     vtd_nested_attach_new(dev, IOMMUFD_NO_PASID);
     trace_vtd_nested_set_device(vtd_nested_device_sid(dev), idev->devid,
                                 idev->stage2_hwpt_id);

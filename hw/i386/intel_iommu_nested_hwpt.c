@@ -53,7 +53,9 @@ VTDNestedHwpt *vtd_nested_hwpt_get(VTDNestedDevice *dev,
     }
 
     if (!iommufd_backend_alloc_hwpt(stage1->iommufd, dev->idev->devid,
-                                    stage1->stage2_hwpt_id, 0,
+                                    stage1->stage2_hwpt_id,
+                                    n->nesting.pasid ?
+                                    IOMMUFD_HWPT_ALLOC_PASID : 0,
                                     IOMMU_HWPT_DATA_VTD_S1, sizeof(data),
                                     &data, &id, errp)) {
         return NULL;

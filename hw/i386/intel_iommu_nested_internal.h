@@ -45,6 +45,7 @@ struct VTDNested {
     uint64_t host_cap;          /* AND of the host devices' CAP_REG */
     uint64_t host_ecap;         /* ... and ECAP_REG */
     unsigned host_mamv;         /* least CAP.MAMV of them: log2 of pages */
+    unsigned host_pasid_bits;   /* least PASID width of them */
     unsigned ttm;               /* RTADDR_REG.TTM when SRTP was written */
 
     VtdNestedCounters counters; /* for x-query-intel-iommu-nested */
@@ -79,6 +80,7 @@ typedef enum VTDNestedCause {
     VTD_NESTED_CAUSE_STAGE2,
     VTD_NESTED_CAUSE_WIDTH,
     VTD_NESTED_CAUSE_PGTT,
+    VTD_NESTED_CAUSE_PASIDS,    /* more than VTD_NESTED_MAX_PASIDS */
     VTD_NESTED_CAUSE_HOST,      /* the kernel refused */
 } VTDNestedCause;
 
@@ -88,7 +90,8 @@ typedef struct VTDNestedWant {
     bool has_entry;             /* a PASID entry was read: the next three */
     uint8_t pgtt;
     uint16_t domain_id;
-    uint32_t pasid;             /* that of the PASID entry, RID_PASID too */
+    uint32_t pasid;             /* that of the PASID entry, RID_PASID too;
+                                   VTD_NESTED_ANY_PASID: none was found */
     VTDNestedStage1 stage1;     /* for VTD_NESTED_STAGE1 */
     /*
      * For VTD_NESTED_BLOCKED: the fault to record, VTD_SM_* or VTD_FR_*, 0 for
@@ -106,11 +109,15 @@ struct VTDNestedDevice {
     int devfn;
     HostIOMMUDeviceIOMMUFD *idev;   /* a reference */
     GHashTable *attaches;       /* VTDNestedAttach by PASID */
+    unsigned pasid_bits;        /* of its requests, 0: none have a PASID */
     /* Bit by VTDNestedCause: said once for good, or a guest could flood us. */
     uint32_t reported;
 };
 
-/* The state of one (device, PASID). */
+/*
+ * The state of one (device, PASID).  That of the requester ID is there as long
+ * as the device; that of a PASID while the guest has an entry for it.
+ */
 struct VTDNestedAttach {
     VTDNestedDevice *dev;
     uint32_t pasid;             /* IOMMUFD_NO_PASID: the requester ID */
@@ -156,6 +163,13 @@ struct VTDNestedHwpt {
 /* More ranges than this go out as one invalidation of everything. */
 #define VTD_NESTED_MAX_PENDING 256
 
+/*
+ * PASIDs of one device that are followed at a time.  Each costs the kernel an
+ * HWPT and a slot of a table, and nobody charges the guest for them: that there
+ * are 2^20 PASIDs must not mean that a guest can have so many at once.
+ */
+#define VTD_NESTED_MAX_PASIDS 8192
+
 /* intel_iommu_nested.c */
 /* A device is there: until the machine runs, the guest sees what it can do. */
 void vtd_nested_narrow_caps(VTDNested *n, const HostIOMMUDeviceIOMMUFD *idev);
@@ -164,6 +178,8 @@ void vtd_nested_narrow_caps(VTDNested *n, const HostIOMMUDeviceIOMMUFD *idev);
 void vtd_nested_devices_init(VTDNested *n);
 /* The device follows the guest's tables anew, for each PASID it has. */
 void vtd_nested_device_sync(VTDNestedDevice *dev);
+/* Return: NULL if the PASID is not followed. */
+VTDNestedAttach *vtd_nested_device_attach(VTDNestedDevice *dev, uint32_t pasid);
 uint16_t vtd_nested_device_sid(const VTDNestedDevice *dev);
 
 /* intel_iommu_nested_pasid.c */
@@ -179,6 +195,19 @@ VTDNestedTag *vtd_nested_tag_find(VTDNested *n, uint16_t domain_id,
                                   uint32_t pasid);
 /* The HWPT that it is attached to; 0 if blocked. */
 uint32_t vtd_nested_attach_hwpt_id(const VTDNestedAttach *at);
+
+/*
+ * Say once a device why DMA of it is blocked.  Takes @err, the host's reason,
+ * which may be NULL.
+ */
+void vtd_nested_report_cause(VTDNestedDevice *dev, VTDNestedCause cause,
+                             Error *err);
+
+/* intel_iommu_nested_directory.c */
+/* Follows all entries of the device's PASID directory. */
+void vtd_nested_directory_sync(VTDNestedDevice *dev);
+/* PASID-selective PASID-cache invalidation */
+void vtd_nested_refresh_pasid(VTDNested *n, uint32_t pasid);
 
 /* intel_iommu_nested_hwpt.c */
 void vtd_nested_hwpts_init(VTDNested *n);

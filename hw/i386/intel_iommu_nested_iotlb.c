@@ -161,9 +161,11 @@ static void invalidate_pasid(VTDNested *n, const uint64_t val[2])
 }
 
 /*
- * Hardware may drop more than it is told to, and so all devices look at their
- * entries again: one that was blocked has no domain-id to be found by.  For
- * those whose entries did not change that is a read of guest memory.
+ * Which devices are meant is not said: an entry that is new has its domain-id
+ * in the guest's memory only.  So each device looks at its entry of that PASID,
+ * or at all of them, whatever domain-id is named; hardware may drop more than
+ * it is told to.  For entries that did not change that is a read of guest
+ * memory.
  *
  * The descriptor is one of 256 bits (VT-d specification, 6.5.2.2), so it has no
  * place in a queue of 128-bit ones.
@@ -179,8 +181,11 @@ static bool invalidate_pasid_cache(VTDNested *n, const uint64_t val[4])
                                      INV_PC_PASID(lo));
     n->counters.pasid_cache_invalidations++;
     switch (INV_PC_G(lo)) {
-    case INV_PC_G_DOMAIN:
     case INV_PC_G_PASID:
+        vtd_core_forget_pasid_entries(n->iommu);
+        vtd_nested_refresh_pasid(n, INV_PC_PASID(lo));
+        return true;
+    case INV_PC_G_DOMAIN:
     case INV_PC_G_GLOBAL:
         vtd_core_forget_pasid_entries(n->iommu);
         vtd_nested_refresh_all(n->iommu);

@@ -167,11 +167,15 @@ static void want_from_entry(VTDNestedAttach *at, const VTDPASIDEntry *pe,
     }
 }
 
-/* Present bits may be clear at any time: that is how a guest blocks DMA. */
+/*
+ * Present bits may be clear at any time: that is how a guest blocks DMA.  Nor
+ * is it a mistake to have a directory smaller than the device's PASIDs.
+ */
 static bool fault_is_not_present(int fault)
 {
     return fault == VTD_SM_ROOT_P || fault == VTD_SM_CTX_P ||
-           fault == VTD_SM_PDIR_P || fault == VTD_SM_PASID_P;
+           fault == VTD_SM_PDIR_P || fault == VTD_SM_PASID_P ||
+           fault == VTD_SM_CTX_PASID_MAX;
 }
 
 static void want_from_error(VTDNestedWant *want, int fault)
@@ -183,6 +187,29 @@ static void want_from_error(VTDNestedWant *want, int fault)
     }
 }
 
+/* Where there are no PASID entries.  Return: false if there may be. */
+static bool want_from_registers(VTDNestedAttach *at, VTDNestedWant *want)
+{
+    VTDNested *n = at->dev->nested;
+    IntelIOMMUState *s = n->iommu;
+    bool scalable = s->root_scalable && n->ttm <= TTM_SCALABLE;
+
+    if (s->dmar_enabled && scalable) {
+        return false;
+    }
+    if (at->pasid != IOMMUFD_NO_PASID) {
+        /* What is wrong is said of the requester ID, once. */
+        want_fault(want, 0, VTD_NESTED_CAUSE_NONE);
+    } else if (!s->dmar_enabled) {
+        want->target = VTD_NESTED_STAGE2;
+    } else if (n->ttm > TTM_SCALABLE) {
+        want_fault(want, VTD_SM_RTA_TTM, VTD_NESTED_CAUSE_TABLES);
+    } else {
+        want_fault(want, VTD_FR_CONTEXT_ENTRY_INV, VTD_NESTED_CAUSE_LEGACY);
+    }
+    return true;
+}
+
 static void attach_want(VTDNestedAttach *at, VTDNestedWant *want)
 {
     VTDNestedDevice *dev = at->dev;
@@ -191,18 +218,9 @@ static void attach_want(VTDNestedAttach *at, VTDNestedWant *want)
     VTDPASIDEntry pe = {};
     int ret;
 
-    *want = (VTDNestedWant) {};
+    *want = (VTDNestedWant) { .pasid = VTD_NESTED_ANY_PASID };
 
-    if (!s->dmar_enabled) {
-        want->target = VTD_NESTED_STAGE2;
-        return;
-    }
-    if (dev->nested->ttm > TTM_SCALABLE) {
-        want_fault(want, VTD_SM_RTA_TTM, VTD_NESTED_CAUSE_TABLES);
-        return;
-    }
-    if (!s->root_scalable) {
-        want_fault(want, VTD_FR_CONTEXT_ENTRY_INV, VTD_NESTED_CAUSE_LEGACY);
+    if (want_from_registers(at, want)) {
         return;
     }
 
@@ -215,6 +233,9 @@ static void attach_want(VTDNestedAttach *at, VTDNestedWant *want)
     want->pasid = at->pasid;
     if (at->pasid == IOMMUFD_NO_PASID) {
         want->pasid = ce.val[1] & VTD_SM_CONTEXT_ENTRY_RID2PASID_MASK;
+    } else if (!(ce.val[0] & VTD_SM_CE_PASIDE)) {
+        want_fault(want, 0, VTD_NESTED_CAUSE_NONE);
+        return;
     }
     ret = vtd_core_get_pasid_entry(s, &ce, want->pasid, &pe, &want->fpd);
     if (ret == -VTD_SM_CTX_PASID_MAX && at->pasid == IOMMUFD_NO_PASID) {
@@ -324,12 +345,14 @@ static const char *const cause_texts[] = {
         "does not offer",
     [VTD_NESTED_CAUSE_PGTT] =
         "its PASID entry asks for an unknown translation type",
+    [VTD_NESTED_CAUSE_PASIDS] =
+        "it has more PASID entries than are followed for one device ("
+        stringify(VTD_NESTED_MAX_PASIDS) ")",
     [VTD_NESTED_CAUSE_HOST] = "the host refused",
 };
 
-/* Takes @err, which may be NULL. */
-static void report_cause(VTDNestedDevice *dev, VTDNestedCause cause,
-                         Error *err)
+void vtd_nested_report_cause(VTDNestedDevice *dev, VTDNestedCause cause,
+                             Error *err)
 {
     if (cause == VTD_NESTED_CAUSE_NONE || dev->reported & BIT(cause)) {
         error_free(err);
@@ -359,7 +382,7 @@ static void settle_cause(VTDNestedAttach *at, VTDNestedCause cause)
 
 void vtd_nested_attach_block(VTDNestedAttach *at, Error *err)
 {
-    report_cause(at->dev, VTD_NESTED_CAUSE_HOST, err);
+    vtd_nested_report_cause(at->dev, VTD_NESTED_CAUSE_HOST, err);
     attach_detach(at);
     record_fault(at, VTD_SM_PASID_INV);
     settle_cause(at, VTD_NESTED_CAUSE_HOST);
@@ -367,7 +390,7 @@ void vtd_nested_attach_block(VTDNestedAttach *at, Error *err)
 
 static void sync_blocked(VTDNestedAttach *at, const VTDNestedWant *want)
 {
-    report_cause(at->dev, want->cause, NULL);
+    vtd_nested_report_cause(at->dev, want->cause, NULL);
     if (at->target != VTD_NESTED_BLOCKED) {
         attach_detach(at);
     }
@@ -512,6 +535,9 @@ void vtd_nested_attach_free(gpointer v)
 {
     VTDNestedAttach *at = v;
 
-    attach_detach(at);
+    /* Of the requester ID VFIO may know more than we. */
+    if (at->target != VTD_NESTED_BLOCKED || at->pasid == IOMMUFD_NO_PASID) {
+        attach_detach(at);
+    }
     g_free(at);
 }

@@ -25,6 +25,8 @@ static VtdNestedReason cause_reason(VTDNestedCause cause)
         return VTD_NESTED_REASON_PAGING_MODE;
     case VTD_NESTED_CAUSE_PGTT:
         return VTD_NESTED_REASON_TRANSLATION_TYPE;
+    case VTD_NESTED_CAUSE_PASIDS:
+        return VTD_NESTED_REASON_OTHER;     /* is no attach's */
     case VTD_NESTED_CAUSE_HOST:
         return VTD_NESTED_REASON_HOST_REFUSED;
     }

@@ -154,6 +154,14 @@ OBJECT_DECLARE_TYPE(HostIOMMUDeviceIOMMUFD, HostIOMMUDeviceIOMMUFDClass,
 #define IOMMUFD_NO_PASID UINT32_MAX
 
 /*
+ * Since Linux 6.15, and QEMU's headers are older.  The names are the kernel's,
+ * for the day when they are not.
+ */
+#define IOMMUFD_HWPT_ALLOC_PASID    (1u << 3)   /* IOMMU_HWPT_ALLOC_PASID */
+#define IOMMUFD_HW_CAP_PASID_EXEC   (1u << 1)   /* IOMMU_HW_CAP_PCI_PASID_EXEC */
+#define IOMMUFD_HW_CAP_PASID_PRIV   (1u << 2)   /* IOMMU_HW_CAP_PCI_PASID_PRIV */
+
+/*
  * A host device that is bound to an iommufd.  Filled in by whoever bound it
  * (VFIO) when it realizes the object, before the device is attached.
  */
@@ -213,6 +221,11 @@ void host_iommu_device_iommufd_detach(HostIOMMUDeviceIOMMUFD *idev,
 typedef struct IOMMUFDNesting IOMMUFDNesting;
 struct IOMMUFDNesting {
     AddressSpace *as;
+    /*
+     * The guest may use PASIDs: nest parents are allocated for that
+     * (IOMMU_HWPT_ALLOC_PASID), and devices that have PASIDs show it.
+     */
+    bool pasid;
     /*
      * Can the host nest for @idev what the vIOMMU offers?  Called with the BQL
      * held, before anything is allocated for the device.  False refuses the

@@ -64,8 +64,12 @@ static HwptShare hwpt_share(VFIODevice *vbasedev,
 static uint32_t hwpt_wanted_flags(VFIODevice *vbasedev,
                                   const VFIOIOMMUFDContainer *container)
 {
-    if (vfio_iommufd_container_nests(container)) {
-        return IOMMU_HWPT_ALLOC_NEST_PARENT;
+    const IOMMUFDNesting *nesting =
+        iommufd_nesting_find(container->bcontainer.space->as);
+
+    if (nesting) {
+        return IOMMU_HWPT_ALLOC_NEST_PARENT |
+               (nesting->pasid ? IOMMUFD_HWPT_ALLOC_PASID : 0);
     }
     /*
      * Asked for before it is known whether the device tracks its writes by

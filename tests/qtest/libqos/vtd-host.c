@@ -16,7 +16,7 @@ const char *vtd_host_device(void)
     return getenv("VTD_TEST_BDF");
 }
 
-VTDHostEntry vtd_host_entry(const char *bdf)
+VTDHostEntry vtd_host_pasid_entry(const char *bdf, uint32_t pasid)
 {
     const char *short_bdf = strchr(bdf, ':') + 1;
     g_autofree char *text = NULL;
@@ -30,13 +30,13 @@ VTDHostEntry vtd_host_entry(const char *bdf)
 
     for (char **line = lines; *line; line++) {
         uint64_t hi, mid, lo;
-        int pasid;
+        int of;
 
         /* B.D.F, root entry, context entry, PASID, words 2, 1 and 0 */
         if (!g_str_has_prefix(*line, short_bdf) ||
             sscanf(*line + strlen(short_bdf), " %*[0-9a-fx:] %*[0-9a-fx:] %d "
                    "%" SCNx64 ":%" SCNx64 ":%" SCNx64,
-                   &pasid, &hi, &mid, &lo) != 4 || pasid != 0) {
+                   &of, &hi, &mid, &lo) != 4 || of != (int)pasid) {
             continue;
         }
         entry.present = lo & 1;
@@ -80,4 +80,9 @@ unsigned vtd_host_page_lg2(const char *bdf, uint64_t addr)
         }
     }
     return 0;
+}
+
+VTDHostEntry vtd_host_entry(const char *bdf)
+{
+    return vtd_host_pasid_entry(bdf, 0);
 }

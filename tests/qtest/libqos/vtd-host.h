@@ -9,7 +9,7 @@
 #ifndef QTEST_LIBQOS_VTD_HOST_H
 #define QTEST_LIBQOS_VTD_HOST_H
 
-/* The PASID entry of a device's requests without PASID. */
+/* A PASID entry of a device */
 typedef struct VTDHostEntry {
     bool present;
     unsigned pgtt;          /* 1 first-stage, 2 second, 3 nested, 4 pass */
@@ -21,9 +21,11 @@ typedef struct VTDHostEntry {
 } VTDHostEntry;
 
 /**
- * vtd_host_entry: Reads it from dmar_translation_struct.
+ * vtd_host_pasid_entry: Reads it from dmar_translation_struct.
  * @bdf: "0000:00:04.0"
  */
+VTDHostEntry vtd_host_pasid_entry(const char *bdf, uint32_t pasid);
+/* That of requests without PASID: Linux has it at PASID 0. */
 VTDHostEntry vtd_host_entry(const char *bdf);
 
 /**

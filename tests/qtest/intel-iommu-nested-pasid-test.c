@@ -1,0 +1,438 @@
+/*
+ * intel-iommu,nested=on,pasid=on: what the guest's PASID entries make of the host's
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * Needs a pasid-testdev bound to vfio-pci in the host: VTD_TEST_BDF names it.
+ * After each step of a case two PASIDs are looked at: their entries in the
+ * host's debugfs, and where the device's requests go that are tagged with them.
+ */
+
+#include "qemu/osdep.h"
+#include "hw/i386/intel_iommu_internal.h"
+#include "hw/pci/pci_regs.h"
+#include "intel-iommu-nested-pasid-world.h"
+
+#define EAFE        (1 << 7)        /* in quadword 2; the host has it not */
+#define MANY        4096
+
+typedef enum Op {
+    END,
+    START,
+    SET,                /* x's, y's entry; and invalidate it */
+    WRITE,              /* the same without invalidation */
+    REMAP,              /* both tables: IOVA_SRC leads to the other page */
+    INV,                /* PASID-based IOTLB: of the PASID */
+    INV_SWAPPED,        /* ... with the other one's domain-id */
+    INV_DOMAIN,         /* IOTLB: of the PASID's domain-id */
+    PC_DOMAIN,
+    PC_GLOBAL,
+    PASIDE_OFF,
+    PASIDE_ON,
+    TE_OFF,
+    TE_ON,
+    FAIL_ALLOC,
+    FAIL_ATTACH,
+    FAIL_INVALIDATE,    /* and the full flushes after it */
+} Op;
+
+typedef enum Entry {
+    NONE,
+    ON_A,               /* first-stage, table A */
+    ON_B,
+    PASS,
+    STAGE2,             /* second-stage, which is not offered */
+    UNFIT,              /* what the host's kernel refuses */
+} Entry;
+
+typedef struct Seen {
+    unsigned pgtt;      /* of the host's entry, 0: not present */
+    unsigned table;
+    Dma dma;
+} Seen;
+
+typedef struct Step {
+    Op op;
+    unsigned which;     /* PASID_X or PASID_Y */
+    Entry entry;
+    Seen x, y;
+    unsigned fault;     /* with @which in the record */
+} Step;
+
+typedef struct Case {
+    const char *name;
+    Step steps[10];
+} Case;
+
+#define X           PASID_X
+#define Y           PASID_Y
+#define NOTHING     { 0, TABLE_NONE, BLOCKED }
+#define A           { PGTT_NESTED, TABLE_A, TO_A }
+#define B           { PGTT_NESTED, TABLE_B, TO_B }
+#define IDENT       { PGTT_STAGE2, TABLE_NONE, IDENTITY }
+/* After REMAP */
+#define A_NEW       { PGTT_NESTED, TABLE_A, TO_B }
+#define B_NEW       { PGTT_NESTED, TABLE_B, TO_A }
+
+#define BOTH        { START, 0, 0, NOTHING, NOTHING }, \
+                    { SET, X, ON_A, A, NOTHING }, \
+                    { SET, Y, ON_B, A, B }
+
+static const Case cases[] = {
+    { "attach", { BOTH } },
+    { "same-table", { { SET, X, ON_A, A, NOTHING }, { SET, Y, ON_A, A, A },
+                      { SET, X, NONE, NOTHING, A } } },
+    { "detach", { BOTH, { SET, X, NONE, NOTHING, B },
+                  { SET, X, ON_A, A, B } } },
+    { "replace", { BOTH, { SET, X, ON_B, B, B }, { SET, Y, ON_A, B, A } } },
+    { "pass-through", { BOTH, { SET, X, PASS, IDENT, B },
+                        { SET, X, ON_A, A, B } } },
+    { "written-only", { BOTH, { WRITE, X, NONE, A, B },
+                        { SET, Y, NONE, A, NOTHING },
+                        { PC_GLOBAL, 0, 0, NOTHING, NOTHING } } },
+    { "global", { { START, 0, 0, NOTHING, NOTHING },
+                  { WRITE, X, ON_A, NOTHING, NOTHING },
+                  { WRITE, Y, ON_B, NOTHING, NOTHING },
+                  { PC_GLOBAL, 0, 0, A, B } } },
+    { "domain", { { WRITE, X, ON_A, NOTHING, NOTHING },
+                  { PC_DOMAIN, X, 0, A, NOTHING } } },
+    { "invalidate", { BOTH, { REMAP, 0, 0, A, B },
+                      { INV, X, 0, A_NEW, B },
+                      { INV_SWAPPED, Y, 0, A_NEW, B },
+                      { INV, Y, 0, A_NEW, B_NEW } } },
+    { "invalidate-domain", { BOTH, { REMAP, 0, 0, A, B },
+                             { INV_DOMAIN, Y, 0, A, B_NEW },
+                             { INV_DOMAIN, X, 0, A_NEW, B_NEW } } },
+    { "context/pasids-off", { BOTH, { PASIDE_OFF, 0, 0, NOTHING, NOTHING },
+                              { PASIDE_ON, 0, 0, A, B } } },
+    { "translation-off", { BOTH, { TE_OFF, 0, 0, NOTHING, NOTHING },
+                           { TE_ON, 0, 0, A, B } } },
+    { "blocked/second-stage", { BOTH, { SET, X, STAGE2, NOTHING, B, 0x5b },
+                                { PC_GLOBAL, 0, 0, NOTHING, B },
+                                { SET, X, ON_A, A, B } } },
+    { "refused/attach", { BOTH, { SET, Y, UNFIT, A, NOTHING, 0x5b },
+                          { SET, Y, ON_B, A, B } } },
+    { "failure/alloc", { { SET, X, ON_A, A, NOTHING },
+                         { FAIL_ALLOC, 0, 0, A, NOTHING },
+                         { SET, Y, ON_B, A, NOTHING, 0x5b },
+                         { SET, Y, ON_B, A, B } } },
+    { "failure/attach", { { SET, X, ON_A, A, NOTHING },
+                          { FAIL_ATTACH, 0, 0, A, NOTHING },
+                          { SET, Y, ON_B, A, NOTHING, 0x5b },
+                          { PC_GLOBAL, 0, 0, A, B } } },
+    { "failure/replace", { BOTH, { FAIL_ATTACH, 0, 0, A, B },
+                           { SET, X, ON_B, NOTHING, B, 0x5b } } },
+    { "failure/invalidate", { BOTH, { REMAP, 0, 0, A, B },
+                              { FAIL_INVALIDATE, 0, 0, A, B },
+                              { INV, X, 0, NOTHING, B, 0x5b },
+                              { SET, X, ON_A, A_NEW, B } } },
+};
+
+static uint16_t did_of(uint32_t pasid)
+{
+    return pasid == PASID_X ? DID_X : DID_Y;
+}
+
+static void inv(PasidTest *t, uint64_t lo)
+{
+    g_assert_true(qvtd_invalidate(t->n.vtd, lo, 0));
+}
+
+static void write_entry(PasidTest *t, uint32_t pasid, Entry what)
+{
+    static const QVTDPasid entries[] = {
+        [ON_A] = { .pgtt = PGTT_STAGE1, .stage1 = TABLE_A },
+        [ON_B] = { .pgtt = PGTT_STAGE1, .stage1 = TABLE_B },
+        [PASS] = { .pgtt = PGTT_PASS },
+        [STAGE2] = { .pgtt = PGTT_STAGE2, .aw = 2 },
+        [UNFIT] = { .pgtt = PGTT_STAGE1, .stage1 = TABLE_B,
+                    .flags = { 0, 0, EAFE } },
+    };
+    QVTDPasid entry = entries[what];
+
+    entry.did = did_of(pasid);
+    entry.stage1 = t->n.tables[entry.stage1].root;
+    pasid_write(t, pasid, what == NONE ? NULL : &entry);
+}
+
+static void inject(PasidTest *t, const char *what)
+{
+    qtest_qmp_assert_success(t->n.qts, "{'execute': 'qom-set', 'arguments': "
+                             "{'path': '/objects/iommufd0', "
+                             "'property': 'x-inject', 'value': %s}}", what);
+}
+
+static void remap(PasidTest *t)
+{
+    NestedTest *n = &t->n;
+
+    qvtd_map(n->vtd, &n->tables[TABLE_A], IOVA_SRC, PAGE_B, 12, QVTD_S1_PAGE);
+    qvtd_map(n->vtd, &n->tables[TABLE_B], IOVA_SRC, PAGE_A, 12, QVTD_S1_PAGE);
+}
+
+static void switch_pasids(PasidTest *t, bool on)
+{
+    NestedTest *n = &t->n;
+
+    qvtd_edit(n->vtd, n->context, 1 << 3, on << 3);
+    inv(t, QVTD_INV_CC_DEVICE(n->bus << 8 | n->devfn));
+}
+
+static void run_step(PasidTest *t, const Step *s)
+{
+    uint32_t other = s->which == PASID_X ? PASID_Y : PASID_X;
+
+    switch (s->op) {
+    case SET:
+        write_entry(t, s->which, s->entry);
+        inv(t, QVTD_INV_PC_PASID(did_of(s->which), s->which));
+        break;
+    case WRITE:
+        write_entry(t, s->which, s->entry);
+        break;
+    case REMAP:
+        remap(t);
+        break;
+    case INV:
+        inv(t, QVTD_INV_PIOTLB_ALL(did_of(s->which), s->which));
+        break;
+    case INV_SWAPPED:
+        inv(t, QVTD_INV_PIOTLB_ALL(did_of(other), s->which));
+        break;
+    case INV_DOMAIN:
+        inv(t, QVTD_INV_IOTLB_DOMAIN(did_of(s->which)));
+        break;
+    case PC_DOMAIN:
+        inv(t, QVTD_INV_PC_DOMAIN(did_of(s->which)));
+        break;
+    case PC_GLOBAL:
+        inv(t, QVTD_INV_PC_GLOBAL);
+        break;
+    case PASIDE_OFF:
+    case PASIDE_ON:
+        switch_pasids(t, s->op == PASIDE_ON);
+        break;
+    case TE_OFF:
+    case TE_ON:
+        qvtd_enable_translation(t->n.vtd, s->op == TE_ON);
+        break;
+    case FAIL_ALLOC:
+        inject(t, "iommu-hwpt-alloc 12 1");
+        break;
+    case FAIL_ATTACH:
+        inject(t, "vfio-device-attach-iommufd-pt 16 1");
+        break;
+    case FAIL_INVALIDATE:
+        inject(t, "iommu-hwpt-invalidate 5 3");
+        break;
+    default:
+        break;
+    }
+}
+
+static void check_pasid(PasidTest *t, uint32_t pasid, const Seen *seen)
+{
+    VTDHostEntry host = vtd_host_pasid_entry(t->n.bdf, pasid);
+
+    g_assert_cmpuint(host.present ? host.pgtt : 0, ==, seen->pgtt);
+    if (seen->pgtt == PGTT_NESTED) {
+        g_assert_cmphex(host.stage1, ==, t->n.tables[seen->table].root);
+    }
+    g_assert_cmpint(pasid_probe(t, pasid), ==, seen->dma);
+}
+
+static void check_fault(PasidTest *t, const Step *s)
+{
+    QVTDFault fault;
+    bool any = qvtd_take_fault(t->n.vtd, &fault);
+
+    g_assert_cmphex(any ? fault.reason : 0, ==, s->fault);
+    if (s->fault) {
+        g_assert_cmphex(fault.sid, ==, t->n.bus << 8 | t->n.devfn);
+        g_assert_true(fault.has_pasid);
+        g_assert_cmphex(fault.pasid, ==, s->which);
+    }
+}
+
+static void run_case(gconstpointer data)
+{
+    const Case *c = data;
+    PasidTest t;
+
+    pasid_setup(&t, "");
+    for (const Step *s = c->steps; s->op != END && !g_test_failed(); s++) {
+        g_test_message("step %d: op %d", (int)(s - c->steps), s->op);
+        run_step(&t, s);
+        check_fault(&t, s);
+        check_pasid(&t, PASID_X, &s->x);
+        check_pasid(&t, PASID_Y, &s->y);
+    }
+    pasid_teardown(&t);
+}
+
+/* What the guest sees: the vIOMMU's registers, and the device's capability */
+static void test_capability(void)
+{
+    uint16_t offset, cap;
+    uint64_t ecap;
+    PasidTest t;
+
+    pasid_setup(&t, "");
+    ecap = qvtd_readq(t.n.vtd, DMAR_ECAP_REG);
+    g_assert_cmphex(ecap & VTD_ECAP_PASID, !=, 0);
+    g_assert_cmpuint(extract64(ecap, 35, 5) + 1, ==, 20);
+
+    offset = qtestdev_find_ext_cap(&t.dev, PCI_EXT_CAP_ID_PASID);
+    g_assert_cmphex(offset, !=, 0);
+    cap = qtestdev_config_readl(&t.dev, offset + PCI_PASID_CAP);
+    g_assert_cmpuint(extract32(cap, 8, 5), ==, 20);
+    /* pasid_setup() enabled it. */
+    g_assert_cmphex(qtestdev_config_readl(&t.dev, offset + PCI_PASID_CAP) >> 16,
+                    ==, PCI_PASID_CTRL_ENABLE);
+    /* Not the device's own register: that is the host kernel's. */
+    qtestdev_config_writew(&t.dev, offset + PCI_PASID_CTRL, 0);
+    g_assert_cmphex(qtestdev_config_readl(&t.dev, offset + PCI_PASID_CAP) >> 16,
+                    ==, 0);
+    write_entry(&t, PASID_X, ON_A);
+    inv(&t, QVTD_INV_PC_PASID(DID_X, PASID_X));
+    g_assert_cmpint(pasid_probe(&t, PASID_X), ==, TO_A);
+    qtestdev_enable(&t.dev, QTESTDEV_PASID);
+    qtest_system_reset(t.n.qts);
+    g_assert_cmphex(qtestdev_config_readl(&t.dev, offset + PCI_PASID_CAP) >> 16,
+                    ==, 0);
+    pasid_teardown(&t);
+}
+
+/* The kernel has another use for PASID 0: a request with it is blocked. */
+static void test_zero(void)
+{
+    PasidTest t;
+
+    pasid_setup(&t, "");
+    write_entry(&t, 0, ON_A);
+    inv(&t, QVTD_INV_PC_PASID(DID_Y, 0));
+    /* It is that of requests without PASID, which follow. */
+    nested_check_host(&t.n, PGTT_NESTED, t.n.tables[TABLE_A].root);
+    write_entry(&t, 0, PASS);
+    inv(&t, QVTD_INV_PC_GLOBAL);
+    nested_check_host(&t.n, PGTT_STAGE2, 0);
+    pasid_teardown(&t);
+}
+
+/* The last PASID of the largest directory; then the directory ends before it. */
+static void test_high(void)
+{
+    const uint32_t high = 0xfffff;
+    PasidTest t;
+
+    pasid_setup(&t, "");
+    pasid_set_context(&t, 7, true);
+    write_entry(&t, high, ON_A);
+    inv(&t, QVTD_INV_PC_GLOBAL);
+    g_assert_cmpuint(vtd_host_pasid_entry(t.n.bdf, high).pgtt, ==, PGTT_NESTED);
+    g_assert_cmpint(pasid_probe(&t, high), ==, TO_A);
+    pasid_set_context(&t, 0, true);
+    g_assert_false(vtd_host_pasid_entry(t.n.bdf, high).present);
+    g_assert_cmpint(pasid_probe(&t, high), ==, BLOCKED);
+    pasid_teardown(&t);
+}
+
+/* Two PASIDs that are in use */
+static void setup_both(PasidTest *t)
+{
+    pasid_setup(t, "");
+    write_entry(t, PASID_X, ON_A);
+    write_entry(t, PASID_Y, ON_B);
+    inv(t, QVTD_INV_PC_GLOBAL);
+    g_assert_cmpint(pasid_probe(t, PASID_Y), ==, TO_B);
+}
+
+static void check_gone(PasidTest *t)
+{
+    g_assert_false(vtd_host_pasid_entry(t->n.bdf, PASID_X).present);
+    g_assert_false(vtd_host_pasid_entry(t->n.bdf, PASID_Y).present);
+}
+
+static void test_reset(void)
+{
+    PasidTest t;
+
+    setup_both(&t);
+    qtest_system_reset(t.n.qts);
+    check_gone(&t);
+    /* The nest parent is left. */
+    g_assert_cmpint(nested_calls(&t.n, "iommu-hwpt-alloc"), ==,
+                    nested_calls(&t.n, "iommu-destroy") + 1);
+    pasid_teardown(&t);
+}
+
+static void test_quit(void)
+{
+    const char *bdf;
+    PasidTest t;
+
+    setup_both(&t);
+    bdf = t.n.bdf;
+    pasid_teardown(&t);
+    g_assert_false(vtd_host_pasid_entry(bdf, PASID_X).present);
+    g_assert_false(vtd_host_pasid_entry(bdf, PASID_Y).present);
+}
+
+/* One PASID's invalidations cost the same however many others there are. */
+static void test_cost(void)
+{
+    static const int numbers[] = { 1, 64, MANY };
+    int64_t before[4], attached = 0;
+    PasidTest t;
+
+    pasid_setup(&t, "");
+    for (int i = 0; i < ARRAY_SIZE(numbers); i++) {
+        for (; attached < numbers[i]; attached++) {
+            write_entry(&t, PASID_Y + attached, ON_B);
+        }
+        inv(&t, QVTD_INV_PC_GLOBAL);
+        before[0] = nested_calls(&t.n, "iommu-hwpt-invalidate");
+        before[1] = nested_calls(&t.n, "vfio-device-attach-iommufd-pt");
+        before[2] = nested_calls(&t.n, "vfio-device-detach-iommufd-pt");
+        before[3] = pasid_counter(&t, "pasid-entries");
+
+        write_entry(&t, PASID_X, ON_A);
+        inv(&t, QVTD_INV_PC_PASID(DID_X, PASID_X));
+        inv(&t, QVTD_INV_PIOTLB_ALL(DID_X, PASID_X));
+        write_entry(&t, PASID_X, NONE);
+        inv(&t, QVTD_INV_PC_PASID(DID_X, PASID_X));
+
+        g_assert_cmpint(nested_calls(&t.n, "iommu-hwpt-invalidate"), ==,
+                        before[0] + 1);
+        g_assert_cmpint(nested_calls(&t.n, "vfio-device-attach-iommufd-pt"),
+                        ==, before[1] + 1);
+        g_assert_cmpint(nested_calls(&t.n, "vfio-device-detach-iommufd-pt"),
+                        ==, before[2] + 1);
+        g_assert_cmpint(pasid_counter(&t, "pasid-entries"), ==, before[3] + 2);
+        g_test_message("%d PASIDs attached: one PASID's attach, invalidation "
+                       "and detach are 1, 1 and 1 calls, 2 entries looked at",
+                       numbers[i]);
+    }
+    g_assert_cmpint(pasid_probe(&t, PASID_Y + MANY - 1), ==, TO_B);
+    pasid_teardown(&t);
+}
+
+int main(int argc, char **argv)
+{
+    if (!nested_test_init(&argc, &argv)) {
+        return 0;
+    }
+    for (int i = 0; i < ARRAY_SIZE(cases); i++) {
+        g_autofree char *path = g_strdup_printf("/intel-iommu/pasid/%s",
+                                                cases[i].name);
+        qtest_add_data_func(path, &cases[i], run_case);
+    }
+    qtest_add_func("/intel-iommu/pasid/capability", test_capability);
+    qtest_add_func("/intel-iommu/pasid/zero", test_zero);
+    qtest_add_func("/intel-iommu/pasid/high", test_high);
+    qtest_add_func("/intel-iommu/pasid/reset", test_reset);
+    qtest_add_func("/intel-iommu/pasid/quit", test_quit);
+    qtest_add_func("/intel-iommu/pasid/cost", test_cost);
+
+    return nested_test_run();
+}

@@ -1,0 +1,109 @@
+/*
+ * intel-iommu,nested=on,pasid=on: the world of its tests
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include "qemu/osdep.h"
+#include "qobject/qdict.h"
+#include "qobject/qlist.h"
+#include "intel-iommu-nested-pasid-world.h"
+
+#define CONTEXT_PASIDE  (1 << 3)
+#define PROBE_BYTES     64
+
+void pasid_set_context(PasidTest *t, unsigned pdts, bool pasids)
+{
+    const QVTDPasid pass = { .pgtt = PGTT_PASS, .did = DID };
+    NestedTest *n = &t->n;
+
+    n->context = qvtd_context(n->vtd, n->bus << 8 | n->devfn, pdts, 0,
+                              pasids ? CONTEXT_PASIDE : 0);
+    pasid_write(t, 0, &pass);
+    g_assert_true(qvtd_invalidate(n->vtd, QVTD_INV_CC_GLOBAL, 0));
+}
+
+void pasid_write(PasidTest *t, uint32_t pasid, const QVTDPasid *entry)
+{
+    NestedTest *n = &t->n;
+    uint64_t slot = qvtd_pasid_slot(n->vtd, n->context, pasid);
+
+    if (entry) {
+        qvtd_write_pasid(n->vtd, slot, entry);
+    } else {
+        qvtd_edit(n->vtd, slot, ~0ULL, 0);
+    }
+}
+
+void pasid_setup(PasidTest *t, const char *props)
+{
+    g_autofree char *device = NULL, *all = NULL;
+    NestedTest *n = &t->n;
+
+    device = g_strdup_printf("-device vfio-pci,id=dev,host=%s,"
+                             "iommufd=iommufd0,addr=%d", vtd_host_device(),
+                             SLOT);
+    all = g_strdup_printf("nested=on,pasid=on%s", props);
+    nested_start_props(n, all, device);
+    n->devfn = QPCI_DEVFN(SLOT, 0);
+    n->edu.dev = qpci_device_find(n->pci, n->devfn);
+    qtestdev_init(&t->dev, n->qts, n->edu.dev);
+    qtestdev_enable(&t->dev, QTESTDEV_PASID);
+
+    nested_build_tables(n);
+    pasid_set_context(t, 0, true);
+    qvtd_enable_translation(n->vtd, true);
+}
+
+void pasid_teardown(PasidTest *t)
+{
+    nested_teardown(&t->n);
+}
+
+Dma pasid_probe(PasidTest *t, uint32_t pasid)
+{
+    const QTestdevCommand command = {
+        .op = PASID_TESTDEV_READ | PASID_TESTDEV_WITH_PASID,
+        .pasid = pasid,
+        .iova = IOVA_SRC,
+        .length = PROBE_BYTES,
+    };
+    QTestState *qts = t->n.qts;
+    char data[PROBE_BYTES];
+
+    qtest_memset(qts, PAGE_A, 'A', PROBE_BYTES);
+    qtest_memset(qts, PAGE_B, 'B', PROBE_BYTES);
+    qtest_memset(qts, IOVA_SRC, 'I', PROBE_BYTES);
+    memset(data, 0, sizeof(data));
+    qtestdev_memwrite(&t->dev, 0, data, sizeof(data));
+
+    if (qtestdev_run(&t->dev, &command) != PASID_TESTDEV_OK) {
+        return BLOCKED;
+    }
+    qtestdev_memread(&t->dev, 0, data, sizeof(data));
+    for (int i = 1; i < PROBE_BYTES; i++) {
+        g_assert_cmphex(data[i], ==, data[0]);
+    }
+    switch (data[0]) {
+    case 'A':
+        return TO_A;
+    case 'B':
+        return TO_B;
+    case 'I':
+        return IDENTITY;
+    default:
+        g_assert_not_reached();
+    }
+}
+
+int64_t pasid_counter(PasidTest *t, const char *name)
+{
+    QDict *reply = qtest_qmp(t->n.qts,
+                             "{'execute': 'x-query-intel-iommu-nested'}");
+    QList *units = qdict_get_qlist(reply, "return");
+    QDict *unit = qobject_to(QDict, qlist_peek(units));
+    int64_t number = qdict_get_int(qdict_get_qdict(unit, "counters"), name);
+
+    qobject_unref(reply);
+    return number;
+}
