@@ -38,6 +38,7 @@ static const struct {
     IOCTL(HWPT_SET_DIRTY, IOMMU_HWPT_SET_DIRTY_TRACKING),
     IOCTL(HWPT_GET_DIRTY, IOMMU_HWPT_GET_DIRTY_BITMAP),
     IOCTL(HWPT_INVALIDATE, IOMMU_HWPT_INVALIDATE),
+    IOCTL(FAULT_QUEUE_ALLOC, IOMMU_FAULT_QUEUE_ALLOC),
     IOCTL(ATTACH, VFIO_DEVICE_ATTACH_IOMMUFD_PT),
     IOCTL(DETACH, VFIO_DEVICE_DETACH_IOMMUFD_PT),
 #undef IOCTL
@@ -264,6 +265,17 @@ bool iommufd_backend_alloc_hwpt(IOMMUFDBackend *be, uint32_t dev_id,
                                 void *data_ptr, uint32_t *out_hwpt,
                                 Error **errp)
 {
+    return iommufd_backend_alloc_faulting_hwpt(be, dev_id, pt_id, flags,
+                                               data_type, data_len, data_ptr,
+                                               0, out_hwpt, errp);
+}
+
+bool iommufd_backend_alloc_faulting_hwpt(IOMMUFDBackend *be, uint32_t dev_id,
+                                         uint32_t pt_id, uint32_t flags,
+                                         uint32_t data_type, uint32_t data_len,
+                                         void *data_ptr, uint32_t fault_id,
+                                         uint32_t *out_hwpt, Error **errp)
+{
     struct iommu_hwpt_alloc cmd = {
         .size = sizeof(cmd),
         .dev_id = dev_id,
@@ -272,6 +284,7 @@ bool iommufd_backend_alloc_hwpt(IOMMUFDBackend *be, uint32_t dev_id,
         .data_type = data_type,
         .data_uptr = (uintptr_t)data_ptr,
         .data_len = data_len,
+        .fault_id = fault_id,
     };
     int ret = iommufd_backend_call(be, IOMMUFD_IOCTL_HWPT_ALLOC, be->fd, &cmd);
 
@@ -287,6 +300,24 @@ bool iommufd_backend_alloc_hwpt(IOMMUFDBackend *be, uint32_t dev_id,
     }
     *out_hwpt = cmd.out_hwpt_id;
     iommufd_objects_add_hwpt(be->objects, &cmd);
+    return true;
+}
+
+bool iommufd_backend_alloc_fault_queue(IOMMUFDBackend *be, uint32_t *id,
+                                       int *fd, Error **errp)
+{
+    struct iommu_fault_alloc cmd = { .size = sizeof(cmd) };
+    int ret = iommufd_backend_call(be, IOMMUFD_IOCTL_FAULT_QUEUE_ALLOC, be->fd,
+                                   &cmd);
+
+    trace_iommufd_backend_alloc_fault_queue(be->fd, cmd.out_fault_id,
+                                            cmd.out_fault_fd, ret);
+    if (ret) {
+        error_setg_errno(errp, -ret, "IOMMU_FAULT_QUEUE_ALLOC failed");
+        return false;
+    }
+    *id = cmd.out_fault_id;
+    *fd = cmd.out_fault_fd;
     return true;
 }
 

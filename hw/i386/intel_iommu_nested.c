@@ -13,7 +13,9 @@
 #include "exec/address-spaces.h"
 #include "hw/pci/pci_bus.h"
 #include "hw/qdev-core.h"
+#include "hw/i386/x86-iommu.h"
 #include "intel_iommu_nested_internal.h"
+#include "intel_iommu_prq.h"
 #include "trace.h"
 
 #define HOST_CAP_SAGAW(cap)     extract64(cap, 8, 5)
@@ -33,6 +35,13 @@
 
 bool vtd_nested_decide_config(IntelIOMMUState *s, Error **errp)
 {
+    if (s->nested_pri && !s->nested) {
+        error_setg(errp, "intel-iommu: pri=on wants nested=on, which is off");
+        error_append_hint(errp, "It is for passed-through devices; emulated "
+                          "ones request pages with ecap-nest=on,"
+                          "device-iotlb=on\n");
+        return false;
+    }
     if (!s->nested) {
         return true;
     }
@@ -50,6 +59,13 @@ bool vtd_nested_decide_config(IntelIOMMUState *s, Error **errp)
         error_append_hint(errp, "nested=on uses the host's IOMMU for "
                           "passed-through devices, ecap-nest=on emulates one "
                           "that can nest, for emulated devices\n");
+        return false;
+    }
+    if (s->nested_pri && !X86_IOMMU_DEVICE(s)->dt_supported) {
+        error_setg(errp, "intel-iommu: pri=on wants device-iotlb=on, which is "
+                   "off");
+        error_append_hint(errp, "Devices request pages after a translation "
+                          "request found none: add device-iotlb=on\n");
         return false;
     }
     s->scalable_mode = true;
@@ -248,6 +264,7 @@ bool vtd_nested_realize(IntelIOMMUState *s, Error **errp)
     vtd_nested_devices_init(n);
     vtd_nested_hwpts_init(n);
     vtd_nested_tags_init(n);
+    vtd_nested_prq_init(n);
 
     /*
      * What emulated devices see while translation is off: the system address
@@ -278,6 +295,9 @@ void vtd_nested_cap_init(IntelIOMMUState *s)
     s->cap |= VTD_CAP_CM;
     if (s->srs) {
         s->ecap |= VTD_ECAP_SRS;
+    }
+    if (s->nested_pri) {
+        s->ecap |= VTD_ECAP_PRS | VTD_ECAP_PDS;
     }
     if (s->fs5lp) {
         s->cap |= HOST_CAP_FS5LP;

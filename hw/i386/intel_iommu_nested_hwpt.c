@@ -26,6 +26,7 @@ static gboolean stage1_equal(gconstpointer a, gconstpointer b)
     return x->pgtbl_addr == y->pgtbl_addr &&
            x->flags == y->flags &&
            x->addr_width == y->addr_width &&
+           x->page_requests == y->page_requests &&
            x->stage2_hwpt_id == y->stage2_hwpt_id &&
            x->iommufd == y->iommufd &&
            x->only == y->only;
@@ -36,28 +37,50 @@ void vtd_nested_hwpts_init(VTDNested *n)
     n->hwpts = g_hash_table_new(stage1_hash, stage1_equal);
 }
 
-VTDNestedHwpt *vtd_nested_hwpt_get(VTDNestedDevice *dev,
-                                   const VTDNestedStage1 *stage1, Error **errp)
+static bool hwpt_alloc(VTDNestedDevice *dev, const VTDNestedStage1 *stage1,
+                       const VTDNestedFaultQueue *faults, uint32_t *id,
+                       Error **errp)
 {
-    VTDNested *n = dev->nested;
-    VTDNestedHwpt *hwpt = g_hash_table_lookup(n->hwpts, stage1);
     struct iommu_hwpt_vtd_s1 data = {
         .flags = stage1->flags,
         .pgtbl_addr = stage1->pgtbl_addr,
         .addr_width = stage1->addr_width,
     };
+    uint32_t flags = dev->nested->nesting.pasid ? IOMMUFD_HWPT_ALLOC_PASID : 0;
+    uint32_t fault_id = 0;
+
+    if (faults) {
+        flags |= IOMMU_HWPT_FAULT_ID_VALID;
+        fault_id = vtd_nested_fault_queue_id(faults);
+    }
+    return iommufd_backend_alloc_faulting_hwpt(stage1->iommufd,
+                                               dev->idev->devid,
+                                               stage1->stage2_hwpt_id, flags,
+                                               IOMMU_HWPT_DATA_VTD_S1,
+                                               sizeof(data), &data, fault_id,
+                                               id, errp);
+}
+
+VTDNestedHwpt *vtd_nested_hwpt_get(VTDNestedDevice *dev,
+                                   const VTDNestedStage1 *stage1, Error **errp)
+{
+    VTDNested *n = dev->nested;
+    VTDNestedHwpt *hwpt = g_hash_table_lookup(n->hwpts, stage1);
+    VTDNestedFaultQueue *faults = NULL;
     uint32_t id;
 
     if (hwpt) {
         return hwpt;
     }
 
-    if (!iommufd_backend_alloc_hwpt(stage1->iommufd, dev->idev->devid,
-                                    stage1->stage2_hwpt_id,
-                                    n->nesting.pasid ?
-                                    IOMMUFD_HWPT_ALLOC_PASID : 0,
-                                    IOMMU_HWPT_DATA_VTD_S1, sizeof(data),
-                                    &data, &id, errp)) {
+    if (stage1->page_requests) {
+        faults = vtd_nested_fault_queue_get(n, stage1->iommufd, errp);
+        if (!faults) {
+            return NULL;
+        }
+    }
+    if (!hwpt_alloc(dev, stage1, faults, &id, errp)) {
+        vtd_nested_fault_queue_put(faults);
         return NULL;
     }
 
@@ -65,6 +88,7 @@ VTDNestedHwpt *vtd_nested_hwpt_get(VTDNestedDevice *dev,
     hwpt->nested = n;
     hwpt->stage1 = *stage1;
     hwpt->id = id;
+    hwpt->faults = faults;
     hwpt->pending = g_array_new(false, false,
                                 sizeof(struct iommu_hwpt_vtd_s1_invalidate));
     QLIST_INIT(&hwpt->attaches);
@@ -85,6 +109,7 @@ void vtd_nested_hwpt_put(VTDNestedHwpt *hwpt)
     g_hash_table_remove(hwpt->nested->hwpts, &hwpt->stage1);
     iommufd_backend_free_id(hwpt->stage1.iommufd, hwpt->id);
     trace_vtd_nested_hwpt_free(hwpt->id);
+    vtd_nested_fault_queue_put(hwpt->faults);
     g_array_free(hwpt->pending, true);
     g_free(hwpt);
 }

@@ -31,6 +31,8 @@ typedef struct VTDNestedDevice VTDNestedDevice;
 typedef struct VTDNestedAttach VTDNestedAttach;
 typedef struct VTDNestedHwpt VTDNestedHwpt;
 typedef struct VTDNestedTag VTDNestedTag;
+typedef struct VTDNestedFaultQueue VTDNestedFaultQueue;
+typedef struct VTDNestedGroup VTDNestedGroup;
 
 struct VTDNested {
     IntelIOMMUState *iommu;
@@ -41,6 +43,8 @@ struct VTDNested {
     GHashTable *hwpts;          /* VTDNestedHwpt by its VTDNestedStage1 */
     GHashTable *tags;           /* VTDNestedTag by domain-id and PASID */
     QSIMPLEQ_HEAD(, VTDNestedHwpt) dirty;  /* with invalidations pending */
+    QLIST_HEAD(, VTDNestedFaultQueue) fault_queues;     /* one an iommufd */
+    GHashTable *groups;         /* VTDNestedGroup by requester ID and index */
 
     uint64_t host_cap;          /* AND of the host devices' CAP_REG */
     uint64_t host_ecap;         /* ... and ECAP_REG */
@@ -65,6 +69,7 @@ typedef struct VTDNestedStage1 {
     uint32_t addr_width;        /* bits of input address: 48 or 57 */
     uint64_t pgtbl_addr;        /* guest-physical, 4 KiB aligned */
     uint64_t flags;             /* IOMMU_VTD_S1_* */
+    bool page_requests;         /* absent pages go to the guest */
     /*
      * Set for a HWPT that only this device uses, because its IOMMU would not
      * take the one that others share; else NULL.
@@ -100,6 +105,7 @@ typedef struct VTDNestedWant {
      */
     int fault;
     bool fpd;                   /* Fault Processing Disable */
+    bool pre;                   /* Page Request Enable */
     VTDNestedCause cause;
 } VTDNestedWant;
 
@@ -128,6 +134,8 @@ struct VTDNestedAttach {
     bool fpd;                   /* of the entries read last */
     VTDNestedHwpt *hwpt;        /* a reference, for VTD_NESTED_STAGE1 */
     VTDNestedTag *tag;          /* for VTD_NESTED_STAGE1 */
+    uint64_t fault_key;         /* in VTDNestedFaultQueue.attaches */
+    QLIST_HEAD(, VTDNestedGroup) groups;    /* without an answer */
     QLIST_ENTRY(VTDNestedAttach) tag_next;
     QLIST_ENTRY(VTDNestedAttach) hwpt_next;
 };
@@ -151,6 +159,7 @@ struct VTDNestedHwpt {
     VTDNested *nested;
     VTDNestedStage1 stage1;     /* the key */
     uint32_t id;
+    VTDNestedFaultQueue *faults;                /* a reference, or NULL */
     QLIST_HEAD(, VTDNestedAttach) attaches;     /* each holds a reference */
 
     /* Invalidations not yet sent. */
@@ -222,6 +231,24 @@ void vtd_nested_hwpt_put(VTDNestedHwpt *hwpt);
 
 /* intel_iommu_nested_iotlb.c */
 void vtd_nested_iotlb_forget(VTDNestedHwpt *hwpt);
+
+/* intel_iommu_nested_prq.c */
+void vtd_nested_prq_init(VTDNested *n);
+/*
+ * The attach was put on an HWPT, and is about to leave it.  When it leaves, the
+ * kernel has answered its requests.
+ */
+void vtd_nested_prq_join(VTDNestedAttach *at);
+void vtd_nested_prq_leave(VTDNestedAttach *at);
+/* What the guest answered reaches the kernel. */
+void vtd_nested_prq_flush(VTDNested *n);
+/* A reference to the fault queue of @iommufd, for one HWPT. */
+VTDNestedFaultQueue *vtd_nested_fault_queue_get(VTDNested *n,
+                                                IOMMUFDBackend *iommufd,
+                                                Error **errp);
+uint32_t vtd_nested_fault_queue_id(const VTDNestedFaultQueue *q);
+/* Drops it, after the HWPT is destroyed; @q may be NULL. */
+void vtd_nested_fault_queue_put(VTDNestedFaultQueue *q);
 /* All of the stage 1 is invalidated with the next vtd_nested_inv_flush(). */
 void vtd_nested_iotlb_all(VTDNestedHwpt *hwpt);
 

@@ -335,6 +335,8 @@ void vtd_nested_inv_flush(IntelIOMMUState *s)
         hwpt->is_dirty = false;
         hwpt_flush(hwpt);
     }
+    /* A device that is told to try again must not find what was just flushed. */
+    vtd_nested_prq_flush(n);
 }
 
 void vtd_nested_iotlb_forget(VTDNestedHwpt *hwpt)

@@ -131,6 +131,7 @@ static void want_stage1(VTDNestedAttach *at, const VTDPASIDEntry *pe,
     s1->iommufd = at->dev->idev->iommufd;
     s1->stage2_hwpt_id = at->dev->idev->stage2_hwpt_id;
     s1->pgtbl_addr = PE2_FSPTPTR(pe);
+    s1->page_requests = want->pre && at->dev->idev->page_requests;
     if (pe->val[2] & PE2_SRE) {
         s1->flags |= IOMMU_VTD_S1_SRE;
         /* Without SRE there are no supervisor requests to protect from. */
@@ -226,6 +227,7 @@ static void attach_want(VTDNestedAttach *at, VTDNestedWant *want)
 
     ret = vtd_core_get_context_entry(s, pci_bus_num(dev->bus), dev->devfn, &ce);
     want->fpd = ce.val[0] & VTD_CONTEXT_ENTRY_FPD;
+    want->pre = ce.val[0] & VTD_SM_CE_PRE;
     if (ret) {
         want_from_error(want, -ret);
         return;
@@ -270,6 +272,7 @@ static void attach_release(VTDNestedAttach *at)
     if (!hwpt) {
         return;
     }
+    vtd_nested_prq_leave(at);
     QLIST_REMOVE(at, tag_next);
     tag_put(at->dev->nested, at->tag);
     at->tag = NULL;
@@ -448,7 +451,8 @@ static bool stage1_unchanged(VTDNestedAttach *at, const VTDNestedWant *want)
     const VTDNestedStage1 *old = &at->hwpt->stage1, *new = &want->stage1;
 
     return old->pgtbl_addr == new->pgtbl_addr &&
-           old->addr_width == new->addr_width && old->flags == new->flags;
+           old->addr_width == new->addr_width && old->flags == new->flags &&
+           old->page_requests == new->page_requests;
 }
 
 /*
@@ -494,6 +498,7 @@ static void sync_stage1(VTDNestedAttach *at, VTDNestedWant *want)
     attach_release(at);
     at->hwpt = hwpt;
     QLIST_INSERT_HEAD(&hwpt->attaches, at, hwpt_next);
+    vtd_nested_prq_join(at);
     attach_retag(at, want);
     attach_settle(at, VTD_NESTED_STAGE1);
 }

@@ -37,6 +37,7 @@ typedef enum IOMMUFDIoctl {
     IOMMUFD_IOCTL_HWPT_SET_DIRTY,
     IOMMUFD_IOCTL_HWPT_GET_DIRTY,
     IOMMUFD_IOCTL_HWPT_INVALIDATE,
+    IOMMUFD_IOCTL_FAULT_QUEUE_ALLOC,
     IOMMUFD_IOCTL_ATTACH,           /* VFIO_DEVICE_ATTACH_IOMMUFD_PT */
     IOMMUFD_IOCTL_DETACH,           /* VFIO_DEVICE_DETACH_IOMMUFD_PT */
     IOMMUFD_IOCTL__MAX,
@@ -90,6 +91,27 @@ bool iommufd_backend_alloc_hwpt(IOMMUFDBackend *be, uint32_t dev_id,
                                 uint32_t data_type, uint32_t data_len,
                                 void *data_ptr, uint32_t *out_hwpt,
                                 Error **errp);
+/**
+ * iommufd_backend_alloc_faulting_hwpt: The same, with a fault queue.
+ * @fault_id: counts if @flags has IOMMU_HWPT_FAULT_ID_VALID
+ *
+ * Attaching it fails with ENODEV for a device whose page requests the kernel
+ * has not enabled.
+ */
+bool iommufd_backend_alloc_faulting_hwpt(IOMMUFDBackend *be, uint32_t dev_id,
+                                         uint32_t pt_id, uint32_t flags,
+                                         uint32_t data_type, uint32_t data_len,
+                                         void *data_ptr, uint32_t fault_id,
+                                         uint32_t *out_hwpt, Error **errp);
+/**
+ * iommufd_backend_alloc_fault_queue: IOMMU_FAULT_QUEUE_ALLOC
+ * @id: out: for IOMMU_HWPT_ALLOC, and to destroy it after its last HWPT
+ * @fd: out: an open file, close-on-exec, to be closed before that.  Reads give
+ *      struct iommu_hwpt_pgfault, whole groups of them, and never wait; writes
+ *      take struct iommu_hwpt_page_response.
+ */
+bool iommufd_backend_alloc_fault_queue(IOMMUFDBackend *be, uint32_t *id,
+                                       int *fd, Error **errp);
 bool iommufd_backend_set_dirty_tracking(IOMMUFDBackend *be, uint32_t hwpt_id,
                                         bool start, Error **errp);
 bool iommufd_backend_get_dirty_bitmap(IOMMUFDBackend *be, uint32_t hwpt_id,
@@ -184,6 +206,8 @@ struct HostIOMMUDeviceIOMMUFD {
         uint64_t ecap;          /* ... and ECAP_REG */
     } vtd;
     uint8_t max_pasid_log2;     /* 0: no PASIDs for this device */
+    /* The host kernel enabled the device's page requests (PCIe PRI). */
+    bool page_requests;
 };
 
 struct HostIOMMUDeviceIOMMUFDClass {

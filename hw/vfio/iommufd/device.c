@@ -8,7 +8,42 @@
 #include <linux/iommufd.h>
 #include "qapi/error.h"
 #include "qemu/module.h"
+#include "hw/pci/pci.h"
 #include "internal.h"
+
+/* Of config space, as the kernel shows it; 0 for what cannot be read. */
+static uint32_t device_config_read(VFIODevice *vbasedev, uint64_t offset)
+{
+    uint32_t val;
+
+    return pread(vbasedev->fd, &val, sizeof(val), offset) == sizeof(val)
+           ? le32_to_cpu(val) : 0;
+}
+
+/*
+ * Whether the host kernel enabled the device's page requests.  No ioctl tells;
+ * the PRI capability does, which VFIO shows as the hardware has it.
+ */
+static bool device_requests_pages(VFIODevice *vbasedev)
+{
+    g_autofree struct vfio_region_info *config = NULL;
+    uint32_t at = PCI_CONFIG_SPACE_SIZE, header;
+    int ttl = PCI_CONFIG_SPACE_SIZE;
+
+    if (vbasedev->type != VFIO_DEVICE_TYPE_PCI ||
+        vfio_get_region_info(vbasedev, VFIO_PCI_CONFIG_REGION_INDEX,
+                             &config)) {
+        return false;
+    }
+    for (; at && ttl; at = PCI_EXT_CAP_NEXT(header), ttl--) {
+        header = device_config_read(vbasedev, config->offset + at);
+        if (PCI_EXT_CAP_ID(header) == PCI_EXT_CAP_ID_PRI) {
+            return device_config_read(vbasedev, config->offset + at +
+                                      PCI_PRI_CTRL) & PCI_PRI_CTRL_ENABLE;
+        }
+    }
+    return false;
+}
 
 /* The device is bound, but not attached yet. */
 static bool hiod_iommufd_vfio_realize(HostIOMMUDevice *hiod, void *opaque,
@@ -29,6 +64,7 @@ static bool hiod_iommufd_vfio_realize(HostIOMMUDevice *hiod, void *opaque,
 
     idev->iommufd = vbasedev->iommufd;
     idev->devid = vbasedev->devid;
+    idev->page_requests = device_requests_pages(vbasedev);
     if (hiod->caps.type == IOMMU_HW_INFO_TYPE_INTEL_VTD) {
         idev->vtd.flags = vtd.flags;
         idev->vtd.cap = vtd.cap_reg;

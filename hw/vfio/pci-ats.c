@@ -1,0 +1,108 @@
+/*
+ * VFIO: the ATS and PRI capabilities that a guest sees
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * The host kernel enables translation services and page requests when it probes
+ * the device; VFIO shows both as they are and drops what is written.  A guest
+ * that finds page requests running cannot set them up (Linux gives up on it),
+ * so it gets registers of its own.  They change nothing in the device: whether
+ * a page request reaches the guest is up to its context entry.
+ */
+
+#include "qemu/osdep.h"
+#include "hw/pci/pcie.h"
+#include "hw/vfio/vfio-common.h"
+#include "system/iommufd.h"
+#include "pci-ats.h"
+
+#define ATS_CTRL_STU        0x1f    /* smallest translation unit */
+/* Of the PRI status, what the device itself changes while it runs */
+#define PRI_STATUS_RUNNING  (PCI_PRI_STATUS_RF | PCI_PRI_STATUS_UPRGI | \
+                             PCI_PRI_STATUS_STOPPED)
+
+/* Return: the host device if a nesting vIOMMU translates for it, or NULL. */
+static HostIOMMUDeviceIOMMUFD *nesting_host_device(VFIOPCIDevice *vdev)
+{
+    VFIODevice *vbasedev = &vdev->vbasedev;
+
+    if (!vbasedev->hiod || !vbasedev->bcontainer ||
+        !iommufd_nesting_find(vbasedev->bcontainer->space->as)) {
+        return NULL;
+    }
+    return (HostIOMMUDeviceIOMMUFD *)
+        object_dynamic_cast(OBJECT(vbasedev->hiod),
+                            TYPE_HOST_IOMMU_DEVICE_IOMMUFD);
+}
+
+/* The guest sees @val, and can write the bits of @wmask. */
+static void emulate(VFIOPCIDevice *vdev, uint32_t at, uint32_t val,
+                    uint32_t mask, uint32_t wmask)
+{
+    PCIDevice *pdev = &vdev->pdev;
+
+    pci_set_long(pdev->config + at,
+                 (pci_get_long(pdev->config + at) & ~mask) | val);
+    pci_set_long(pdev->wmask + at,
+                 (pci_get_long(pdev->wmask + at) & ~mask) | wmask);
+    pci_set_long(vdev->emulated_config_bits + at,
+                 pci_get_long(vdev->emulated_config_bits + at) | mask);
+}
+
+static void emulate_pri(VFIOPCIDevice *vdev, uint16_t pri, bool enabled)
+{
+    uint32_t allocated = pci_get_long(vdev->pdev.config + pri +
+                                      PCI_PRI_ALLOC_REQ);
+
+    if (!enabled) {
+        /* A guest would wait for requests that never come: no capability. */
+        emulate(vdev, pri, 0, 0xffff, 0);
+        return;
+    }
+    /* Control, and in the upper half the status */
+    emulate(vdev, pri + PCI_PRI_CTRL, PCI_PRI_STATUS_STOPPED << 16,
+            0xffff | PRI_STATUS_RUNNING << 16, PCI_PRI_CTRL_ENABLE);
+    /* More than the host allows the device will not send. */
+    emulate(vdev, pri + PCI_PRI_MAX_REQ, allocated, ~0u, 0);
+    emulate(vdev, pri + PCI_PRI_ALLOC_REQ, 0, ~0u, ~0u);
+}
+
+void vfio_pci_ats_add(VFIOPCIDevice *vdev)
+{
+    HostIOMMUDeviceIOMMUFD *idev = nesting_host_device(vdev);
+    PCIDevice *pdev = &vdev->pdev;
+    uint16_t ats, pri;
+
+    if (!idev || !pci_is_express(pdev)) {
+        return;
+    }
+    ats = pcie_find_capability(pdev, PCI_EXT_CAP_ID_ATS);
+    pri = pcie_find_capability(pdev, PCI_EXT_CAP_ID_PRI);
+    if (ats) {
+        /* Its control register is the upper half of the word. */
+        emulate(vdev, ats + PCI_ATS_CAP, 0, 0xffff0000,
+                (uint32_t)(PCI_ATS_CTRL_ENABLE | ATS_CTRL_STU) << 16);
+    }
+    if (pri) {
+        emulate_pri(vdev, pri, idev->page_requests);
+    }
+}
+
+void vfio_pci_ats_reset(VFIOPCIDevice *vdev)
+{
+    PCIDevice *pdev = &vdev->pdev;
+    uint16_t ats, pri;
+
+    if (!nesting_host_device(vdev) || !pci_is_express(pdev)) {
+        return;
+    }
+    ats = pcie_find_capability(pdev, PCI_EXT_CAP_ID_ATS);
+    pri = pcie_find_capability(pdev, PCI_EXT_CAP_ID_PRI);
+    if (ats) {
+        pci_set_word(pdev->config + ats + PCI_ATS_CTRL, 0);
+    }
+    if (pri) {
+        pci_set_word(pdev->config + pri + PCI_PRI_CTRL, 0);
+        pci_set_long(pdev->config + pri + PCI_PRI_ALLOC_REQ, 0);
+    }
+}

@@ -1,0 +1,23 @@
+/*
+ * VFIO: the ATS and PRI capabilities that a guest sees
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * The seam: what hw/vfio/pci.c calls.  BQL held.
+ */
+
+#ifndef HW_VFIO_PCI_ATS_H
+#define HW_VFIO_PCI_ATS_H
+
+#include "hw/vfio/pci.h"
+
+/**
+ * vfio_pci_ats_add: After the device's capabilities were added.  Behind a
+ * nesting vIOMMU the guest gets control registers of its own for ATS and PRI.
+ */
+void vfio_pci_ats_add(VFIOPCIDevice *vdev);
+
+/* The device is about to be reset: for the guest both are disabled. */
+void vfio_pci_ats_reset(VFIOPCIDevice *vdev);
+
+#endif
