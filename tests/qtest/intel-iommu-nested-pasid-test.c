@@ -15,6 +15,8 @@
 
 #define EAFE        (1 << 7)        /* in quadword 2; the host has it not */
 #define MANY        4096
+#define COST_FIRST  128             /* the first of a table */
+#define TABLE_ENTRIES (PAGE / VTD_PASID_ENTRY_SIZE)
 
 typedef enum Op {
     END,
@@ -288,7 +290,8 @@ static void test_capability(void)
     g_assert_cmpuint(extract32(cap, 8, 5), ==, 20);
     /* pasid_setup() enabled it. */
     g_assert_cmphex(qtestdev_config_readl(&t.dev, offset + PCI_PASID_CAP) >> 16,
-                    ==, PCI_PASID_CTRL_ENABLE);
+                    ==, PCI_PASID_CTRL_ENABLE |
+                    (cap & (PCI_PASID_CAP_EXEC | PCI_PASID_CAP_PRIV)));
     /* Not the device's own register: that is the host kernel's. */
     qtestdev_config_writew(&t.dev, offset + PCI_PASID_CTRL, 0);
     g_assert_cmphex(qtestdev_config_readl(&t.dev, offset + PCI_PASID_CAP) >> 16,
@@ -378,18 +381,34 @@ static void test_quit(void)
     g_assert_false(vtd_host_pasid_entry(bdf, PASID_Y).present);
 }
 
+/* The entries of @number PASIDs from COST_FIRST on, on table B; a page a write */
+static void write_many(PasidTest *t, unsigned number)
+{
+    g_autofree uint8_t *table = g_malloc0(PAGE);
+    uint64_t slot;
+
+    write_entry(t, COST_FIRST, ON_B);
+    slot = qvtd_pasid_slot(t->n.vtd, t->n.context, COST_FIRST);
+    qtest_memread(t->n.qts, slot, table, VTD_PASID_ENTRY_SIZE);
+    for (unsigned i = 1; i < MIN(number, TABLE_ENTRIES); i++) {
+        memcpy(table + i * VTD_PASID_ENTRY_SIZE, table, VTD_PASID_ENTRY_SIZE);
+    }
+    for (unsigned first = 0; first < number; first += TABLE_ENTRIES) {
+        slot = qvtd_pasid_slot(t->n.vtd, t->n.context, COST_FIRST + first);
+        qtest_memwrite(t->n.qts, slot, table, PAGE);
+    }
+}
+
 /* One PASID's invalidations cost the same however many others there are. */
 static void test_cost(void)
 {
     static const int numbers[] = { 1, 64, MANY };
-    int64_t before[4], attached = 0;
+    int64_t before[4];
     PasidTest t;
 
     pasid_setup(&t, "");
     for (int i = 0; i < ARRAY_SIZE(numbers); i++) {
-        for (; attached < numbers[i]; attached++) {
-            write_entry(&t, PASID_Y + attached, ON_B);
-        }
+        write_many(&t, numbers[i]);
         inv(&t, QVTD_INV_PC_GLOBAL);
         before[0] = nested_calls(&t.n, "iommu-hwpt-invalidate");
         before[1] = nested_calls(&t.n, "vfio-device-attach-iommufd-pt");
@@ -413,7 +432,7 @@ static void test_cost(void)
                        "and detach are 1, 1 and 1 calls, 2 entries looked at",
                        numbers[i]);
     }
-    g_assert_cmpint(pasid_probe(&t, PASID_Y + MANY - 1), ==, TO_B);
+    g_assert_cmpint(pasid_probe(&t, COST_FIRST + MANY - 1), ==, TO_B);
     pasid_teardown(&t);
 }
 
