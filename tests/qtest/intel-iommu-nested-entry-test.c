@@ -132,7 +132,7 @@ static void test_flags(void)
         nested_step(&t, rows[i].op);
         nested_check_host(&t, PGTT_NESTED, t.tables[TABLE_A].root);
         g_assert_cmphex(vtd_host_entry(t.bdf).flags, ==, rows[i].flags);
-        g_assert_cmpint(nested_probe(&t), ==, TO_A);
+        nested_check_dma(&t, TO_A);
     }
     /* A HWPT cannot be changed: each is a new one. */
     g_assert_cmpint(nested_calls(&t, "iommu-hwpt-alloc"), ==,
@@ -148,7 +148,8 @@ static unsigned count_in(const char *file, const char *text)
 
     g_assert_true(g_file_get_contents(file, &all, NULL, NULL));
     parts = g_strsplit(all, text, -1);
-    return g_strv_length(parts) - 1;
+    /* Nothing is no part. */
+    return *all ? g_strv_length(parts) - 1 : 0;
 }
 
 /* nested_setup() with QEMU's stderr in a file.  Return: its name. */

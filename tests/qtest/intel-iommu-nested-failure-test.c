@@ -61,10 +61,10 @@ static void check_failed_or(NestedTest *t, unsigned table, Dma dma)
     if (vtd_host_entry(t->bdf).present) {
         nested_check_host(t, PGTT_NESTED, t->tables[table].root);
         nested_check_fault(t, 0);
-        g_assert_cmpint(nested_probe(t), ==, dma);
+        nested_check_dma(t, dma);
     } else {
         nested_check_fault(t, 0x5b);
-        g_assert_cmpint(nested_probe(t), ==, BLOCKED);
+        nested_check_dma(t, BLOCKED);
     }
 }
 
@@ -83,7 +83,7 @@ static void sweep(NestedTest *t, Op op, Dma dma)
         nested_step(t, SET_A);
         if (op != TE_ON) {
             nested_step(t, TE_ON);
-            g_assert_cmpint(nested_probe(t), ==, TO_A);
+            nested_check_dma(t, TO_A);
             nested_step(t, REMAP_B);
         }
         arm_fail_nth(t, nth);

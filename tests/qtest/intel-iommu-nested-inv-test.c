@@ -496,7 +496,7 @@ static void add(const char *name, gconstpointer data, GTestDataFunc func)
 {
     g_autofree char *path = g_strdup_printf("/intel-iommu/nested/%s", name);
 
-    qtest_add_data_func(path, data, func);
+    nested_add_data_func(path, data, func);
 }
 
 static void add_rows(void)
@@ -526,18 +526,18 @@ int main(int argc, char **argv)
         return 0;
     }
     add_rows();
-    qtest_add_func("/intel-iommu/nested/invalidate/across-gib",
-                   test_across_gib);
-    qtest_add_func("/intel-iommu/nested/register/iotlb", test_register_iotlb);
-    qtest_add_func("/intel-iommu/nested/queue/after-wait", test_after_wait);
+    nested_add_func("/intel-iommu/nested/invalidate/across-gib",
+                    test_across_gib);
+    nested_add_func("/intel-iommu/nested/register/iotlb", test_register_iotlb);
+    nested_add_func("/intel-iommu/nested/queue/after-wait", test_after_wait);
     qtest_add_func("/intel-iommu/nested/queue/wait-interrupt",
                    test_wait_interrupt);
-    qtest_add_func("/intel-iommu/nested/queue/wrap", test_wrap);
-    qtest_add_func("/intel-iommu/nested/queue-error/behind-sound",
-                   test_error_behind_sound);
+    nested_add_func("/intel-iommu/nested/queue/wrap", test_wrap);
+    nested_add_func("/intel-iommu/nested/queue-error/behind-sound",
+                    test_error_behind_sound);
     qtest_add_func("/intel-iommu/nested/queue-error/clean", test_clean);
-    qtest_add_func("/intel-iommu/nested/queue-error/unreadable",
-                   test_unreadable);
+    nested_add_func("/intel-iommu/nested/queue-error/unreadable",
+                    test_unreadable);
     nested_add_cases(cases, ARRAY_SIZE(cases));
 
     return nested_test_run();

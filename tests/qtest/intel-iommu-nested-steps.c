@@ -269,7 +269,7 @@ void nested_run_steps(NestedTest *t, const Case *c)
         nested_check_host(t, s->pgtt, t->tables[s->table].root);
         nested_check_fault(t, s->fault);
         if (s->dma != SKIP) {
-            g_assert_cmpint(nested_probe(t), ==, s->dma);
+            nested_check_dma(t, s->dma);
         }
     }
 }
@@ -280,11 +280,33 @@ static void run_case(gconstpointer data)
     nested_shared_done(false);
 }
 
+/* Is there a step that only DMA can tell: the host's entry stays as it is? */
+static bool needs_dma(const Case *c)
+{
+    const Step *seen = NULL;
+
+    for (const Step *s = c->steps; s->op != END; s++) {
+        if (s->dma == SKIP) {
+            continue;
+        }
+        if (seen && seen->pgtt == s->pgtt && seen->table == s->table &&
+            seen->dma != s->dma) {
+            return true;
+        }
+        seen = s;
+    }
+    return false;
+}
+
 void nested_add_cases(const Case *cases, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         g_autofree char *path = g_strdup_printf("/intel-iommu/nested/%s",
                                                 cases[i].name);
-        qtest_add_data_func(path, &cases[i], run_case);
+        if (needs_dma(&cases[i])) {
+            nested_add_data_func(path, &cases[i], run_case);
+        } else {
+            qtest_add_data_func(path, &cases[i], run_case);
+        }
     }
 }

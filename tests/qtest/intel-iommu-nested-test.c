@@ -134,12 +134,12 @@ static void test_map_is_free(void)
     qvtd_edit(t.vtd, qvtd_table_slot(t.vtd, table, IOVA_SRC, 1), ~0ULL, 0);
     nested_step(&t, SET_A);
     nested_step(&t, TE_ON);
-    g_assert_cmpint(nested_probe(&t), ==, BLOCKED);
+    nested_check_dma(&t, BLOCKED);
 
     maps = nested_calls(&t, "iommu-ioas-map");
     invalidations = nested_calls(&t, "iommu-hwpt-invalidate");
     qvtd_map(t.vtd, table, IOVA_SRC, PAGE_A, 12, QVTD_S1_PAGE);
-    g_assert_cmpint(nested_probe(&t), ==, TO_A);
+    nested_check_dma(&t, TO_A);
     g_assert_cmpint(nested_calls(&t, "iommu-ioas-map"), ==, maps);
     g_assert_cmpint(nested_calls(&t, "iommu-hwpt-invalidate"), ==,
                     invalidations);
@@ -156,9 +156,9 @@ static void test_batch(void)
     nested_setup(&t);
     nested_step(&t, SET_A);
     nested_step(&t, TE_ON);
-    g_assert_cmpint(nested_probe(&t), ==, TO_A);
+    nested_check_dma(&t, TO_A);
     nested_step(&t, REMAP_B);
-    g_assert_cmpint(nested_probe(&t), ==, TO_A);
+    nested_check_dma(&t, TO_A);
 
     before = nested_calls(&t, "iommu-hwpt-invalidate");
     for (int i = 0; i < descriptors; i++) {
@@ -173,7 +173,7 @@ static void test_batch(void)
     }
     nested_inv(&t, QVTD_INV_PIOTLB_PAGE(DID2, 0), 0);
     g_assert_cmpint(nested_calls(&t, "iommu-hwpt-invalidate"), ==, before + 1);
-    g_assert_cmpint(nested_probe(&t), ==, TO_B);
+    nested_check_dma(&t, TO_B);
     nested_teardown(&t);
 }
 

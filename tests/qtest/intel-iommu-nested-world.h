@@ -73,6 +73,16 @@ typedef struct NestedTest {
  * reason in TAP, if it names none.
  */
 bool nested_test_init(int *argc, char ***argv);
+/*
+ * Can the device copy memory on command, as an edu can?  With one that cannot,
+ * what a case says of DMA is not looked at; and a case that says nothing else is
+ * skipped.
+ */
+bool nested_device_copies(void);
+/* qtest_add_func() and qtest_add_data_func() for a case of that kind */
+void nested_add_func(const char *path, void (*func)(void));
+void nested_add_data_func(const char *path, gconstpointer data,
+                          GTestDataFunc func);
 /* g_test_run(), then the end of the shared machine */
 int nested_test_run(void);
 /* What is unlike the usual machine; NULL: nothing */
@@ -127,5 +137,7 @@ void nested_check_host(NestedTest *t, unsigned pgtt, uint64_t stage1);
 void nested_check_fault(NestedTest *t, unsigned want);
 /* Has the device copy a page from t->src to IOVA_DST. */
 Dma nested_probe(NestedTest *t);
+/* Asserts that it ends up there; not if the device does not copy. */
+void nested_check_dma(NestedTest *t, Dma want);
 
 #endif
