@@ -8,10 +8,9 @@
  * on files that it is given.  What the host counts is as before after each:
  *
  *  - the device's PASID entry;
- *  - pages pinned (each page of an IOAS) and pages of page tables (each HWPT
- *    but nested ones), in /proc/vmstat; nothing else in the host pins any;
- *  - domain-ids, which nested HWPTs take as well: the lowest free one is given
- *    to the next, which would not be the same again if one was left behind;
+ *  - pages pinned (each page of an IOAS), pages of page tables (each HWPT but
+ *    nested ones) and domain-ids, which nested HWPTs take as well; nothing else
+ *    in the host pins any;
  *  - the device's file: its driver could not be unbound if it was open;
  *  - and the kernel has nothing to say that is a warning or worse.
  *
@@ -69,33 +68,14 @@ static void prepare_nobody(uint64_t memlock)
 
 typedef struct HostState {
     VTDHostEntry entry;
-    int64_t pinned;             /* pages */
-    int64_t table_pages;
+    VTDHostObjects objects;
 } HostState;
-
-static int64_t vmstat(const char *text, const char *name)
-{
-    g_autofree char *key = g_strdup_printf("\n%s ", name);
-    const char *line = strstr(text, key);
-
-    g_assert_nonnull(line);
-    return g_ascii_strtoll(line + strlen(key), NULL, 10);
-}
 
 static HostState host_state(const char *bdf)
 {
-    g_autofree char *text = NULL;
-    HostState h = { .entry = vtd_host_entry(bdf) };
-
-    /* Adds up what each processor has counted. */
-    g_assert_true(g_file_get_contents("/proc/sys/vm/stat_refresh", &text, NULL,
-                                      NULL));
-    g_free(text);
-    g_assert_true(g_file_get_contents("/proc/vmstat", &text, NULL, NULL));
-    h.pinned = vmstat(text, "nr_foll_pin_acquired") -
-               vmstat(text, "nr_foll_pin_released");
-    h.table_pages = vmstat(text, "nr_iommu_pages");
-    return h;
+    return (HostState) {
+        .entry = vtd_host_entry(bdf), .objects = vtd_host_objects(),
+    };
 }
 
 static void check_same(const HostState *a, const HostState *b)
@@ -105,8 +85,7 @@ static void check_same(const HostState *a, const HostState *b)
     g_assert_cmpuint(a->entry.domain_id, ==, b->entry.domain_id);
     g_assert_cmphex(a->entry.stage1, ==, b->entry.stage1);
     g_assert_cmphex(a->entry.stage2, ==, b->entry.stage2);
-    g_assert_cmpint(a->pinned, ==, b->pinned);
-    g_assert_cmpint(a->table_pages, ==, b->table_pages);
+    vtd_host_check_objects(&a->objects, &b->objects);
 }
 
 static void write_sysfs(const char *path, const char *text)
@@ -223,8 +202,10 @@ static void test_end(gconstpointer data)
     nested_setup(&t);
     attach(&t);
     during = host_state(bdf);
-    g_assert_cmpint(during.pinned, >, before.pinned);
-    g_assert_cmpint(during.table_pages, >, before.table_pages);
+    g_assert_cmpint(during.objects.pinned_pages, >,
+                    before.objects.pinned_pages);
+    g_assert_cmpint(during.objects.table_pages, >,
+                    before.objects.table_pages);
     end_qemu(&t, c->end);
     after = host_state(bdf);
     check_same(&before, &after);

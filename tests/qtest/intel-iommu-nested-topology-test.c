@@ -79,17 +79,17 @@ static void test_two_iommufds(void)
     g_assert_cmphex(one.stage2, !=, two.stage2);
     g_assert_cmpuint(one.domain_id, !=, two.domain_id);
     g_assert_cmpint(nested_calls(&t, "iommu-ioas-alloc"), ==, 1);
-    g_assert_cmpint(nested_probe(&t), ==, TO_A);
-    g_assert_cmpint(nested_probe(&t2), ==, TO_A);
+    nested_check_dma(&t, TO_A);
+    nested_check_dma(&t2, TO_A);
 
     /* One invalidation of the guest is one for each. */
     nested_step(&t, REMAP_B);
     nested_step(&t, INV_PAGE);
-    g_assert_cmpint(nested_probe(&t), ==, TO_B);
-    g_assert_cmpint(nested_probe(&t2), ==, TO_B);
+    nested_check_dma(&t, TO_B);
+    nested_check_dma(&t2, TO_B);
     nested_step(&t, SET_NONE);
     nested_check_host(&t, 0, 0);
-    g_assert_cmpint(nested_probe(&t2), ==, TO_B);
+    nested_check_dma(&t2, TO_B);
     g_free(t2.edu.dev);
     nested_teardown(&t);
 }
@@ -110,7 +110,7 @@ static void test_join(void)
     start_two(&t, &t2, bdf2, "iommufd=iommufd0,addr=5");
     nested_step(&t, SET_A);
     nested_step(&t, TE_ON);
-    g_assert_cmpint(nested_probe(&t), ==, TO_A);
+    nested_check_dma(&t, TO_A);
     nested_step(&t, REMAP_B);
     /* Hardware that caches by device shows no difference: count it as well. */
     invalidations = nested_calls(&t, "iommu-hwpt-invalidate");
@@ -118,22 +118,22 @@ static void test_join(void)
     g_assert_cmpint(nested_calls(&t, "iommu-hwpt-invalidate"), ==,
                     invalidations + 1);
     nested_check_host(&t2, PGTT_NESTED, t.tables[TABLE_A].root);
-    g_assert_cmpint(nested_probe(&t2), ==, TO_B);
+    nested_check_dma(&t2, TO_B);
 
     /* Each domain-id reaches what the two share, though it is one of them. */
     nested_step(&t, REMAP_A);
     nested_step(&t, INV_OTHER_DID);
-    g_assert_cmpint(nested_probe(&t2), ==, TO_A);
+    nested_check_dma(&t2, TO_A);
     nested_step(&t, REMAP_B);
     nested_step(&t, INV_PASID);
-    g_assert_cmpint(nested_probe(&t), ==, TO_B);
+    nested_check_dma(&t, TO_B);
 
     /* One moves away: the other one's invalidations still reach it. */
     nested_step(&t2, SET_B);
     nested_step(&t, REMAP_A);
     nested_step(&t, INV_PASID);
-    g_assert_cmpint(nested_probe(&t), ==, TO_A);
-    g_assert_cmpint(nested_probe(&t2), ==, TO_B);
+    nested_check_dma(&t, TO_A);
+    nested_check_dma(&t2, TO_B);
     g_free(t2.edu.dev);
     nested_teardown(&t);
 }
@@ -151,27 +151,27 @@ static void test_emulated(void)
     nested_setup_device(&t, 0, QPCI_DEVFN(SLOT, 0));
     nested_build_tables(&t);
     add_device(&emulated, &t, NULL, 0, QPCI_DEVFN(EMULATED, 0));
-    g_assert_cmpint(nested_probe(&emulated), ==, IDENTITY);
+    nested_check_dma(&emulated, IDENTITY);
     nested_step(&t, SET_A);
     nested_step(&emulated, SET_A);
     nested_step(&t, TE_ON);
-    g_assert_cmpint(nested_probe(&t), ==, TO_A);
-    g_assert_cmpint(nested_probe(&emulated), ==, TO_A);
+    nested_check_dma(&t, TO_A);
+    nested_check_dma(&emulated, TO_A);
 
     nested_step(&t, REMAP_B);
     nested_step(&t, INV_PAGE);
-    g_assert_cmpint(nested_probe(&t), ==, TO_B);
-    g_assert_cmpint(nested_probe(&emulated), ==, TO_B);
+    nested_check_dma(&t, TO_B);
+    nested_check_dma(&emulated, TO_B);
 
     /* Its entry changes; a PASID-cache invalidation is what tells. */
     nested_step(&emulated, SET_PASS);
-    g_assert_cmpint(nested_probe(&emulated), ==, IDENTITY);
+    nested_check_dma(&emulated, IDENTITY);
     nested_step(&emulated, SET_A_DID2);
-    g_assert_cmpint(nested_probe(&emulated), ==, TO_B);
+    nested_check_dma(&emulated, TO_B);
     nested_step(&t, REMAP_A);
     nested_step(&emulated, SET_B);
     nested_step(&emulated, SET_A);
-    g_assert_cmpint(nested_probe(&emulated), ==, TO_A);
+    nested_check_dma(&emulated, TO_A);
     nested_check_host(&t, PGTT_NESTED, t.tables[TABLE_A].root);
     g_free(emulated.edu.dev);
     nested_teardown(&t);
@@ -185,15 +185,15 @@ static void run_behind(NestedTest *t, uint8_t bus)
     nested_step(t, SET_A);
     nested_step(t, TE_ON);
     nested_check_host(t, PGTT_NESTED, t->tables[TABLE_A].root);
-    g_assert_cmpint(nested_probe(t), ==, TO_A);
+    nested_check_dma(t, TO_A);
     nested_step(t, REMAP_B);
     nested_step(t, INV_PAGE);
-    g_assert_cmpint(nested_probe(t), ==, TO_B);
+    nested_check_dma(t, TO_B);
     nested_step(t, SET_STAGE2);
     nested_check_fault(t, 0x5b);
-    g_assert_cmpint(nested_probe(t), ==, BLOCKED);
+    nested_check_dma(t, BLOCKED);
     nested_step(t, SET_A);
-    g_assert_cmpint(nested_probe(t), ==, TO_B);
+    nested_check_dma(t, TO_B);
 }
 
 static void test_root_port(void)
@@ -255,7 +255,7 @@ static void test_unplug_one(void)
     nested_step(&t, SET_A);
     nested_step(&t2, SET_A);
     nested_step(&t, TE_ON);
-    g_assert_cmpint(nested_probe(&t2), ==, TO_A);
+    nested_check_dma(&t2, TO_A);
     g_free(t2.edu.dev);
 
     qtest_memset(t.qts, PAGE_A, 'A', PAGE);
@@ -273,7 +273,7 @@ static void test_unplug_one(void)
     nested_check_host(&t, PGTT_NESTED, t.tables[TABLE_A].root);
     nested_step(&t, REMAP_B);
     nested_step(&t, INV_PAGE);
-    g_assert_cmpint(nested_probe(&t), ==, TO_B);
+    nested_check_dma(&t, TO_B);
     nested_teardown(&t);
 }
 
@@ -283,18 +283,6 @@ static int64_t hwpts_alive(NestedTest *t)
     return nested_calls(t, "iommu-hwpt-alloc") +
            nested_calls(t, "iommu-ioas-alloc") -
            nested_calls(t, "iommu-destroy");
-}
-
-/* kB, of /proc/meminfo */
-static int64_t kernel_slab(void)
-{
-    g_autofree char *text = NULL;
-    const char *line;
-
-    g_assert_true(g_file_get_contents("/proc/meminfo", &text, NULL, NULL));
-    line = strstr(text, "SUnreclaim:");
-    g_assert_nonnull(line);
-    return g_ascii_strtoll(line + strlen("SUnreclaim:"), NULL, 10);
 }
 
 /* A wait descriptor writes: one that writes an entry */
@@ -336,10 +324,13 @@ static void fill_queue(NestedTest *t)
 static void test_cycles(void)
 {
     const unsigned at_once = SLOTS / CYCLE_SLOTS - 1;
-    int64_t alive, allocs, slab;
+    VTDHostObjects without, idle, now;
     unsigned domain_id, cycles;
+    int64_t alive, allocs;
     NestedTest t;
 
+    nested_shared_done(true);
+    without = vtd_host_objects();
     nested_setup(&t);
     nested_step(&t, TE_ON);
     nested_step(&t, SET_A);
@@ -347,7 +338,7 @@ static void test_cycles(void)
     nested_step(&t, SET_NONE);
     alive = hwpts_alive(&t);
     allocs = nested_calls(&t, "iommu-hwpt-alloc");
-    slab = kernel_slab();
+    idle = vtd_host_objects();
 
     fill_queue(&t);
     for (cycles = 0; cycles < CYCLES && !g_test_failed(); cycles += at_once) {
@@ -357,20 +348,25 @@ static void test_cycles(void)
                         t.vtd->tail * 32);
     }
     g_test_message("%u cycles: %" PRId64 " HWPTs allocated; alive: %" PRId64
-                   " before, %" PRId64 " after; kernel slab: %" PRId64
-                   " kB before, %" PRId64 " kB after", cycles,
+                   " before, %" PRId64 " after", cycles,
                    nested_calls(&t, "iommu-hwpt-alloc") - allocs, alive,
-                   hwpts_alive(&t), slab, kernel_slab());
+                   hwpts_alive(&t));
     g_assert_cmpint(nested_calls(&t, "iommu-hwpt-alloc") - allocs, ==,
                     2 * cycles);
     g_assert_cmpint(hwpts_alive(&t), ==, alive);
-    /* A leaked HWPT of two thousand would be some 200 kB, and more. */
-    g_assert_cmpint(kernel_slab(), <, slab + 512);
+    now = vtd_host_objects();
+    vtd_host_check_objects(&idle, &now);
+    /* Had each cycle forgotten one, there would be that many more. */
+    g_assert_cmpint(now.heap, <, idle.heap + cycles);
     /* The kernel gives the lowest free number: none was kept. */
     nested_step(&t, SET_A);
     g_assert_cmpuint(vtd_host_entry(t.bdf).domain_id, ==, domain_id);
-    g_assert_cmpint(nested_probe(&t), ==, TO_A);
+    nested_check_dma(&t, TO_A);
     nested_teardown(&t);
+    /* And QEMU leaves nothing. */
+    now = vtd_host_objects();
+    vtd_host_check_objects(&without, &now);
+    g_assert_cmpint(now.heap, <, without.heap + cycles);
 }
 
 int main(int argc, char **argv)
@@ -381,10 +377,11 @@ int main(int argc, char **argv)
     qtest_add_func("/intel-iommu/nested/topology/two-iommufds",
                    test_two_iommufds);
     qtest_add_func("/intel-iommu/nested/topology/join", test_join);
-    qtest_add_func("/intel-iommu/nested/topology/emulated", test_emulated);
+    nested_add_func("/intel-iommu/nested/topology/emulated", test_emulated);
     qtest_add_func("/intel-iommu/nested/topology/root-port", test_root_port);
     qtest_add_func("/intel-iommu/nested/topology/switch", test_switch);
-    qtest_add_func("/intel-iommu/nested/topology/unplug-one", test_unplug_one);
+    nested_add_func("/intel-iommu/nested/topology/unplug-one",
+                    test_unplug_one);
     qtest_add_func("/intel-iommu/nested/topology/cycles", test_cycles);
 
     return g_test_run();

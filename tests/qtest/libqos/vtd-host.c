@@ -86,3 +86,93 @@ VTDHostEntry vtd_host_entry(const char *bdf)
 {
     return vtd_host_pasid_entry(bdf, 0);
 }
+
+static int64_t vmstat(const char *text, const char *name)
+{
+    g_autofree char *key = g_strdup_printf("\n%s ", name);
+    const char *line = strstr(text, key);
+
+    if (!line) {
+        g_test_message("no %s in /proc/vmstat", name);
+    }
+    g_assert_nonnull(line);
+    return line ? g_ascii_strtoll(line + strlen(key), NULL, 10) : 0;
+}
+
+static char *contents(const char *file)
+{
+    g_autoptr(GError) err = NULL;
+    char *text = NULL;
+
+    g_file_get_contents(file, &text, NULL, &err);
+    g_assert_no_error(err);
+    return text;
+}
+
+static int64_t domains_used(void)
+{
+    g_autoptr(GDir) dir = g_dir_open("/sys/class/iommu", 0, NULL);
+    const char *unit;
+    int64_t used = 0;
+
+    g_assert_nonnull(dir);
+    while ((unit = g_dir_read_name(dir))) {
+        g_autofree char *file = g_strdup_printf(
+            "/sys/class/iommu/%s/intel-iommu/domains_used", unit);
+
+        if (g_file_test(file, G_FILE_TEST_EXISTS)) {
+            g_autofree char *text = contents(file);
+
+            used += g_ascii_strtoll(text, NULL, 10);
+        }
+    }
+    return used;
+}
+
+static int64_t heap_objects(void)
+{
+    g_autofree char *text = contents("/proc/slabinfo");
+    g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
+    int64_t objects = 0;
+
+    for (char **line = lines; *line; line++) {
+        int64_t active;
+
+        if (g_str_has_prefix(*line, "kmalloc-") &&
+            sscanf(*line, "%*s %" SCNd64, &active) == 1) {
+            objects += active;
+        }
+    }
+    return objects;
+}
+
+VTDHostObjects vtd_host_objects(void)
+{
+    g_autofree char *refresh = NULL;
+    g_autofree char *text = NULL;
+
+    /* Reading it adds up what each processor has counted for itself. */
+    g_file_get_contents("/proc/sys/vm/stat_refresh", &refresh, NULL, NULL);
+    text = contents("/proc/vmstat");
+    return (VTDHostObjects) {
+        .domains = domains_used(),
+        .table_pages = vmstat(text, "nr_iommu_pages"),
+        .pinned_pages = vmstat(text, "nr_foll_pin_acquired") -
+                        vmstat(text, "nr_foll_pin_released"),
+        .heap = heap_objects(),
+    };
+}
+
+void vtd_host_check_objects(const VTDHostObjects *then,
+                            const VTDHostObjects *now)
+{
+    g_test_message("domain IDs %" PRId64 ", was %" PRId64 "; pages of tables %"
+                   PRId64 ", was %" PRId64 "; pinned pages %" PRId64 ", was %"
+                   PRId64 "; kmalloc()ed %" PRId64 ", was %" PRId64,
+                   now->domains, then->domains, now->table_pages,
+                   then->table_pages, now->pinned_pages, then->pinned_pages,
+                   now->heap, then->heap);
+    g_assert_cmpint(now->domains, ==, then->domains);
+    g_assert_cmpint(now->table_pages, ==, then->table_pages);
+    g_assert_cmpint(now->pinned_pages, ==, then->pinned_pages);
+}

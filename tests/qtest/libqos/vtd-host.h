@@ -28,6 +28,28 @@ VTDHostEntry vtd_host_pasid_entry(const char *bdf, uint32_t pasid);
 /* That of requests without PASID: Linux has it at PASID 0. */
 VTDHostEntry vtd_host_entry(const char *bdf);
 
+/* What the kernel holds, in all of the host. */
+typedef struct VTDHostObjects {
+    int64_t domains;        /* domain IDs that the VT-d units have in use */
+    int64_t table_pages;    /* pages of tables for IOMMUs */
+    int64_t pinned_pages;   /* pages pinned for DMA, once for each pin */
+    int64_t heap;           /* kmalloc()ed objects, of everything else too */
+} VTDHostObjects;
+
+/**
+ * vtd_host_objects: Counts them, in sysfs, /proc/vmstat and /proc/slabinfo.  An
+ * object of iommufd's or of the driver's that was forgotten holds at least one
+ * of each kind that it is made of; all but @heap are as they were after a run
+ * that left nothing.  @heap moves a little by itself: compare it with how many
+ * objects could have been forgotten.
+ *
+ * Needs CONFIG_SLUB_DEBUG, and Linux 6.11 for @table_pages.
+ */
+VTDHostObjects vtd_host_objects(void);
+/* Asserts that all but @heap are the same. */
+void vtd_host_check_objects(const VTDHostObjects *then,
+                            const VTDHostObjects *now);
+
 /**
  * vtd_host_page_lg2: Looks @addr up in the stage 2 of the device, which has to
  * be attached.
