@@ -12,6 +12,7 @@ unexport MAKEFLAGS MFLAGS MAKELEVEL
 .PHONY: help demo check qemu host-kernel host-shell where docs clean distclean
 .PHONY: tools install deb dist
 .PHONY: packages-build packages-hostvm packages-docs packages-users
+.PHONY: packages-coverage coverage check-hardware
 .PHONY: $(SUITES:%=check-%)
 
 help:
@@ -19,6 +20,8 @@ help:
 	@echo 'make check        all tests; the last line counts them'
 	@echo 'make check-SUITE  one of: $(SUITES)'
 	@echo '     CASE=name    of it only one, by its name or /path'
+	@echo 'make coverage     what of our own files the tests run, and what not'
+	@echo 'make check-hardware BDF=0000:01:00.0  on this host, with that device'
 	@echo 'make qemu         QEMU with nested VT-d, and its test programs'
 	@echo '     QEMU_SRC=dir from that 10.0.x tree; SANITIZE=1 with sanitizers'
 	@echo 'make host-kernel  the kernel of the host VM'
@@ -35,6 +38,9 @@ packages-build:
 
 packages-hostvm:
 	@scripts/packages build kernel hostvm
+
+packages-coverage:
+	@scripts/packages coverage
 
 packages-docs:
 	@scripts/packages docs
@@ -72,6 +78,12 @@ check-users: packages-users qemu
 check-hostvm: tools
 check-hostvm check-demo: packages-hostvm qemu host-kernel
 	@scripts/check $(@:check-%=%)
+
+coverage: packages-coverage packages-hostvm packages-build tools host-kernel
+	@scripts/coverage
+
+check-hardware: qemu tools
+	@scripts/check-hardware $(BDF)
 
 where:
 	@scripts/where
