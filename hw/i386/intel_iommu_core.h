@@ -162,4 +162,13 @@ void vtd_core_switch_address_spaces(IntelIOMMUState *s);
  */
 void vtd_core_forget_pasid_entries(IntelIOMMUState *s);
 
+/**
+ * vtd_core_write_halves: A 64-bit write to a pair of 32-bit registers, of which
+ * intel_iommu.c takes each by itself only.
+ *
+ * Return: whether it was one.
+ */
+bool vtd_core_write_halves(IntelIOMMUState *s, hwaddr addr, uint64_t val,
+                           unsigned size);
+
 #endif
