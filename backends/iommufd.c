@@ -20,8 +20,11 @@
 #include "trace.h"
 #include <sys/ioctl.h>
 #include <linux/iommufd.h>
+#include <linux/vfio.h>
 
 #define DEV_IOMMU "/dev/iommu"
+/* How often an ioctl is made that ends with EINTR or EAGAIN */
+#define IOMMUFD_TRIES 8
 
 static const struct {
     const char *name;
@@ -39,6 +42,7 @@ static const struct {
     IOCTL(HWPT_GET_DIRTY, IOMMU_HWPT_GET_DIRTY_BITMAP),
     IOCTL(HWPT_INVALIDATE, IOMMU_HWPT_INVALIDATE),
     IOCTL(FAULT_QUEUE_ALLOC, IOMMU_FAULT_QUEUE_ALLOC),
+    IOCTL(BIND, VFIO_DEVICE_BIND_IOMMUFD),
     IOCTL(ATTACH, VFIO_DEVICE_ATTACH_IOMMUFD_PT),
     IOCTL(DETACH, VFIO_DEVICE_DETACH_IOMMUFD_PT),
 #undef IOCTL
@@ -49,8 +53,8 @@ const char *iommufd_backend_ioctl_name(IOMMUFDIoctl nr)
     return iommufd_ioctls[nr].name;
 }
 
-int iommufd_backend_call(IOMMUFDBackend *be, IOMMUFDIoctl nr, int fd,
-                         void *arg)
+static int iommufd_backend_call_once(IOMMUFDBackend *be, IOMMUFDIoctl nr,
+                                     int fd, void *arg)
 {
     int ret = 0;
 
@@ -62,6 +66,23 @@ int iommufd_backend_call(IOMMUFDBackend *be, IOMMUFDIoctl nr, int fd,
         trace_iommufd_backend_ioctl_failed(be->fd, iommufd_ioctls[nr].name,
                                            -ret);
     }
+    return ret;
+}
+
+/*
+ * EINTR and EAGAIN mean that the kernel undid what it had begun, and may do
+ * better at once.  An invalidation is the exception: it reports how far it
+ * came in the struct, which iommufd_backend_invalidate_hwpt() hands on.
+ */
+int iommufd_backend_call(IOMMUFDBackend *be, IOMMUFDIoctl nr, int fd,
+                         void *arg)
+{
+    unsigned tries = nr == IOMMUFD_IOCTL_HWPT_INVALIDATE ? 1 : IOMMUFD_TRIES;
+    int ret;
+
+    do {
+        ret = iommufd_backend_call_once(be, nr, fd, arg);
+    } while (--tries && (ret == -EINTR || ret == -EAGAIN));
     return ret;
 }
 
@@ -108,8 +129,9 @@ void iommufd_backend_free_id(IOMMUFDBackend *be, uint32_t id)
         iommufd_objects_remove(be->objects, id);
     } else {
         /* EBUSY: something still refers to it, the caller's order is wrong */
-        error_report("iommufd: object %u cannot be destroyed and is leaked "
-                     "until the iommufd is closed: %s", id, strerror(-ret));
+        error_report_once("iommufd: object %u cannot be destroyed and is "
+                          "leaked until the iommufd is closed: %s", id,
+                          strerror(-ret));
     }
 }
 

@@ -43,9 +43,12 @@ int iommufd_inject_ioctl(IOMMUFDBackend *be, IOMMUFDIoctl nr, int fd,
     int ret, err;
 
     if (unlikely(be->inject.count && be->inject.nr == nr)) {
-        be->inject.count--;
-        errno = be->inject.err;
-        return -1;
+        if (!be->inject.skip) {
+            be->inject.count--;
+            errno = be->inject.err;
+            return -1;
+        }
+        be->inject.skip--;
     }
     if (likely(!be->fail_nth.left)) {
         return ioctl(fd, request, arg);
@@ -59,19 +62,21 @@ int iommufd_inject_ioctl(IOMMUFDBackend *be, IOMMUFDIoctl nr, int fd,
 }
 
 /*
- * "x-inject", for qom-set: "IOCTL ERRNO COUNT" lets the next COUNT calls of
- * the ioctl fail with the errno, a number, without being made.
+ * "x-inject", for qom-set: "IOCTL ERRNO COUNT [SKIP]" lets COUNT calls of the
+ * ioctl fail with the errno, a number, without being made; the first SKIP calls
+ * are made.
  */
 static void inject_set(Object *obj, const char *str, Error **errp)
 {
     IOMMUFDBackend *be = IOMMUFD_BACKEND(obj);
     char ioctl_name[64];
-    unsigned count;
+    unsigned count, skip = 0;
     int err;
 
-    if (sscanf(str, "%63s %d %u", ioctl_name, &err, &count) != 3 || err <= 0) {
-        error_setg(errp, "iommufd: x-inject is '%s', want 'IOCTL ERRNO COUNT' "
-                   "such as 'iommu-hwpt-alloc 12 1'", str);
+    if (sscanf(str, "%63s %d %u %u", ioctl_name, &err, &count, &skip) < 3 ||
+        err <= 0) {
+        error_setg(errp, "iommufd: x-inject is '%s', want 'IOCTL ERRNO COUNT "
+                   "[SKIP]' such as 'iommu-hwpt-alloc 12 1'", str);
         return;
     }
     for (IOMMUFDIoctl nr = 0; nr < IOMMUFD_IOCTL__MAX; nr++) {
@@ -80,6 +85,7 @@ static void inject_set(Object *obj, const char *str, Error **errp)
         if (!strcmp(name, ioctl_name)) {
             be->inject.nr = nr;
             be->inject.err = err;
+            be->inject.skip = skip;
             be->inject.count = count;
             return;
         }

@@ -38,6 +38,7 @@ typedef enum IOMMUFDIoctl {
     IOMMUFD_IOCTL_HWPT_GET_DIRTY,
     IOMMUFD_IOCTL_HWPT_INVALIDATE,
     IOMMUFD_IOCTL_FAULT_QUEUE_ALLOC,
+    IOMMUFD_IOCTL_BIND,             /* VFIO_DEVICE_BIND_IOMMUFD */
     IOMMUFD_IOCTL_ATTACH,           /* VFIO_DEVICE_ATTACH_IOMMUFD_PT */
     IOMMUFD_IOCTL_DETACH,           /* VFIO_DEVICE_DETACH_IOMMUFD_PT */
     IOMMUFD_IOCTL__MAX,
@@ -62,6 +63,7 @@ struct IOMMUFDBackend {
     /* For tests, "x-inject": what the next calls of one ioctl come to. */
     struct {
         IOMMUFDIoctl nr;
+        unsigned skip;      /* how many are made before that */
         unsigned count;     /* how many more calls fail, without being made */
         int err;            /* a positive errno */
     } inject;

@@ -84,8 +84,8 @@ void vfio_iommufd_detach_pt(VFIODevice *vbasedev, uint32_t pasid)
          * The kernel refuses malformed requests only; its own detach returns
          * nothing.  Closing the device's file detaches in any case.
          */
-        error_report("%s: VFIO_DEVICE_DETACH_IOMMUFD_PT failed: %s",
-                     vbasedev->name, strerror(-ret));
+        error_report_once("%s: VFIO_DEVICE_DETACH_IOMMUFD_PT failed: %s",
+                          vbasedev->name, strerror(-ret));
         return;
     }
     iommufd_backend_note_detach(be, vbasedev->devid, pasid);

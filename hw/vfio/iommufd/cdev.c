@@ -85,6 +85,7 @@ static bool cdev_bind(VFIODevice *vbasedev, Error **errp)
 {
     IOMMUFDBackend *be = vbasedev->iommufd;
     struct vfio_device_bind_iommufd cmd = { .argsz = sizeof(cmd) };
+    int ret;
 
     if (!iommufd_backend_connect(be, errp)) {
         return false;
@@ -94,10 +95,11 @@ static bool cdev_bind(VFIODevice *vbasedev, Error **errp)
     }
 
     cmd.iommufd = be->fd;
-    if (ioctl(vbasedev->fd, VFIO_DEVICE_BIND_IOMMUFD, &cmd)) {
+    ret = iommufd_backend_call(be, IOMMUFD_IOCTL_BIND, vbasedev->fd, &cmd);
+    if (ret) {
         trace_vfio_iommufd_bind_failed(be->fd, vbasedev->name, vbasedev->fd,
-                                       errno);
-        error_setg_errno(errp, errno, "VFIO_DEVICE_BIND_IOMMUFD failed "
+                                       -ret);
+        error_setg_errno(errp, -ret, "VFIO_DEVICE_BIND_IOMMUFD failed "
                          "(device fd %d, iommufd fd %d)", vbasedev->fd,
                          be->fd);
         goto out_kvm_del;
