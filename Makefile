@@ -2,14 +2,15 @@
 #
 # The front door; the work is in scripts/.  "make help" lists the targets.
 
-SUITES = scripts qemu qtest hostvm users demo
+SUITES = scripts qemu qtest hostvm sanitize users demo
 OUT = $(or $(NVTD_OUT),$(CURDIR)/build)
 
 # The scripts start makes of their own, with the processors they find.
 unexport MAKEFLAGS MFLAGS MAKELEVEL
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help demo check qemu host-kernel host-shell where docs clean distclean
+.PHONY: help demo check fuzz qemu qemu-sanitize host-kernel host-shell where docs
+.PHONY: clean distclean
 .PHONY: tools install deb dist
 .PHONY: packages-build packages-hostvm packages-docs packages-users
 .PHONY: packages-coverage coverage check-hardware
@@ -22,6 +23,7 @@ help:
 	@echo '     CASE=name    of it only one, by its name or /path'
 	@echo 'make coverage     what of our own files the tests run, and what not'
 	@echo 'make check-hardware BDF=0000:01:00.0  on this host, with that device'
+	@echo 'make fuzz         hostile guests, until stopped; FUZZ_SECONDS=n, FUZZ_SEED=n'
 	@echo 'make qemu         QEMU with nested VT-d, and its test programs'
 	@echo '     QEMU_SRC=dir from that 10.0.x tree; SANITIZE=1 with sanitizers'
 	@echo 'make host-kernel  the kernel of the host VM'
@@ -51,6 +53,9 @@ packages-users:
 qemu: packages-build
 	@scripts/qemu-build
 
+qemu-sanitize: packages-build
+	@SANITIZE=own scripts/qemu-build
+
 host-kernel: packages-hostvm
 	@mkdir -p $(OUT)
 	@scripts/host-kernel >$(OUT)/host-kernel.new
@@ -71,6 +76,12 @@ check-scripts: packages-hostvm
 
 check-qemu check-qtest: packages-hostvm qemu
 	@scripts/check $(@:check-%=%)
+
+check-sanitize: packages-hostvm qemu qemu-sanitize host-kernel
+	@scripts/check sanitize
+
+fuzz: packages-hostvm qemu qemu-sanitize host-kernel
+	@scripts/fuzz
 
 check-users: packages-users qemu
 	@scripts/check users

@@ -115,6 +115,12 @@ char *world_rom_file(void)
     return name;
 }
 
+static void world_load_pattern(World *w)
+{
+    qtest_memwrite(w->qts, SCRATCH, pattern, PATTERN_BYTES);
+    qvtd_edu_read(&w->edu, SCRATCH, PATTERN_BYTES);
+}
+
 static void world_boot(World *w, const char *props)
 {
     g_autofree char *rom = world_rom_file();
@@ -128,11 +134,10 @@ static void world_boot(World *w, const char *props)
     qvtd_init(&w->vtd, w->qts, POOL_START, POOL_END);
     qvtd_edu_init(&w->edu, &w->vtd,
                   qpci_device_find(w->bus, QPCI_DEVFN(4, 0)));
-    qtest_memwrite(w->qts, SCRATCH, pattern, PATTERN_BYTES);
-    qvtd_edu_read(&w->edu, SCRATCH, PATTERN_BYTES);
+    world_load_pattern(w);
 }
 
-void world_start(World *w, const WorldSetup *given)
+static WorldSetup with_defaults(const WorldSetup *given)
 {
     WorldSetup setup = *given;
 
@@ -143,9 +148,25 @@ void world_start(World *w, const WorldSetup *given)
     setup.s1_levels = setup.s1_levels ?: 4;
     setup.s2_levels = setup.s2_levels ?: 4;
     setup.rid_pasid = setup.rid_pasid ?: WORLD_PASID;
+    return setup;
+}
+
+void world_start(World *w, const WorldSetup *given)
+{
+    WorldSetup setup = with_defaults(given);
 
     *w = (World) { .pgtt = setup.pgtt };
     world_boot(w, setup.props);
+    world_map(w, &setup);
+    world_bind(w, &setup);
+}
+
+void world_rebuild(World *w, const WorldSetup *given)
+{
+    WorldSetup setup = with_defaults(given);
+
+    qvtd_init(&w->vtd, w->qts, POOL_START, POOL_END);
+    world_load_pattern(w);
     world_map(w, &setup);
     world_bind(w, &setup);
 }

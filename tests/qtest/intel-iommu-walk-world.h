@@ -70,6 +70,8 @@ typedef struct World {
 
 /* The device's buffer holds world_pattern; translation is off. */
 void world_start(World *w, const WorldSetup *setup);
+/* Tables and pattern anew; translation is off, and was who knows where. */
+void world_rebuild(World *w, const WorldSetup *setup);
 void world_translate(World *w);
 void world_stop(World *w);
 

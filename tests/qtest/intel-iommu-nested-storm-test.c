@@ -1,0 +1,97 @@
+/*
+ * intel-iommu,nested=on: a hostile guest
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * Needs what intel-iommu-nested-test needs.
+ */
+
+#include "qemu/osdep.h"
+#include "intel-iommu-nested-steps.h"
+#include "vtd-storm.h"
+#include "vtd-storm-watch.h"
+
+#define STORM_BASE      (200 * MIB)
+#define RAM             (256 * MIB)
+#define OPERATIONS      200000
+/* A round has ioctls, and is slow under TCG: let it have more in it. */
+#define STAGE_BATCHES   8
+
+/* Afterwards a guest does as it should, and each of the devices works. */
+static void check_sane(NestedTest *t, unsigned devfn)
+{
+    g_free(t->edu.dev);
+    nested_setup_device(t, 0, devfn);
+    qvtd_init(t->vtd, t->qts, TABLES, TABLES_END);
+    nested_build_tables(t);
+    nested_step(t, SET_A);
+    nested_step(t, TE_ON);
+    nested_check_host(t, PGTT_NESTED, t->tables[TABLE_A].root);
+    /* The edu's buffer is of the storm; a read from it comes first. */
+    g_assert_cmpint(nested_probe(t), ==, TO_A);
+    nested_step(t, REMAP_B);
+    nested_step(t, INV_PAGE);
+    g_assert_cmpint(nested_probe(t), ==, TO_B);
+    nested_check_fault(t, 0);
+    nested_step(t, TE_OFF);
+    qvtd_disable_queue(t->vtd);
+}
+
+static void test_storm(void)
+{
+    const char *bdf2 = getenv("VTD_TEST_BDF2");
+    uint64_t operations = storm_wanted(OPERATIONS);
+    g_autofree char *watch_options = NULL;
+    g_autofree char *options = NULL;
+    StormWatch watch;
+    NestedTest t, t2;
+    Storm storm;
+
+    if (!bdf2) {
+        g_test_skip("VTD_TEST_BDF2 names no second device");
+        return;
+    }
+    watch_options = storm_watch_init(&watch);
+    options = g_strdup_printf(
+        "-device vfio-pci,host=%s,iommufd=iommufd0,addr=%d "
+        "-device vfio-pci,host=%s,iommufd=iommufd0,addr=%d %s",
+        vtd_host_device(), SLOT, bdf2, SLOT2, watch_options);
+    nested_start(&t, options);
+    nested_setup_device(&t, 0, QPCI_DEVFN(SLOT, 0));
+    t2 = t;
+    t2.bdf = bdf2;
+    nested_setup_device(&t2, 0, QPCI_DEVFN(SLOT2, 0));
+
+    storm_init(&storm, t.vtd, STORM_BASE, RAM);
+    storm.stage_batches = STAGE_BATCHES;
+    storm_add_device(&storm, &t.edu, t.devfn);
+    storm_add_device(&storm, &t2.edu, t2.devfn);
+    storm_run(&storm, operations / 10);
+    storm_watch_start(&watch, t.qts);
+    storm_run(&storm, operations - operations / 10);
+    storm_watch_check(&watch, t.qts);
+    storm_end(&storm);
+    g_test_message("%" PRId64 " nested HWPTs, %" PRId64 " invalidations, %"
+                   PRId64 " attaches", nested_calls(&t, "iommu-hwpt-alloc"),
+                   nested_calls(&t, "iommu-hwpt-invalidate"),
+                   nested_calls(&t, "vfio-device-attach-iommufd-pt"));
+
+    check_sane(&t, QPCI_DEVFN(SLOT, 0));
+    check_sane(&t2, QPCI_DEVFN(SLOT2, 0));
+    /* What is not attached any more is not there any more. */
+    g_assert_cmpint(nested_calls(&t, "iommu-hwpt-alloc") -
+                    nested_iommufd_number(&t, "x-failures-iommu-hwpt-alloc") -
+                    1, ==, nested_calls(&t, "iommu-destroy"));
+    g_free(t2.edu.dev);
+    nested_teardown(&t);
+    storm_watch_end(&watch);
+}
+
+int main(int argc, char **argv)
+{
+    if (!nested_test_init(&argc, &argv)) {
+        return 0;
+    }
+    qtest_add_func("/intel-iommu/nested/storm", test_storm);
+    return g_test_run();
+}
