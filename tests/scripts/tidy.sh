@@ -27,7 +27,7 @@ check "no pipe ends in grep -q" test -z "$(into_quiet_grep)"
 for file in "$TOP"/tests/qtest/*-test.c; do
     [ -e "$file" ] || continue
     name=$(basename "$file" .c)
-    check "a suite runs $name" grep -qwF -- "$name" "$TOP/tests/programs" "$TOP/tests/hostvm/cases"
+    check "a suite runs $name" grep -qwF -- "$name" "$TOP/tests/programs" "$TOP/tests/hostvm/cases" "$TOP/tests/sanitize"
 done
 
 check "the suites' list can be read" "$TOP/tests/list"
