@@ -35,6 +35,7 @@ typedef enum Op {
     TE_ON,
     FAIL_ALLOC,
     FAIL_ATTACH,
+    FAIL_ATTACH_2,      /* the next two */
     FAIL_INVALIDATE,    /* and the full flushes after it */
 } Op;
 
@@ -122,8 +123,12 @@ static const Case cases[] = {
                           { FAIL_ATTACH, 0, 0, A, NOTHING },
                           { SET, Y, ON_B, A, NOTHING, 0x5b },
                           { PC_GLOBAL, 0, 0, A, B } } },
-    { "failure/replace", { BOTH, { FAIL_ATTACH, 0, 0, A, B },
-                           { SET, X, ON_B, NOTHING, B, 0x5b } } },
+    /* One that others share may not suit a device; an own one is tried. */
+    { "failure/shared", { BOTH, { FAIL_ATTACH, 0, 0, A, B },
+                          { SET, X, ON_B, B, B } } },
+    { "failure/replace", { BOTH, { FAIL_ATTACH_2, 0, 0, A, B },
+                           { SET, X, ON_B, NOTHING, B, 0x5b },
+                           { SET, X, ON_A, A, B } } },
     { "failure/invalidate", { BOTH, { REMAP, 0, 0, A, B },
                               { FAIL_INVALIDATE, 0, 0, A, B },
                               { INV, X, 0, NOTHING, B, 0x5b },
@@ -223,6 +228,9 @@ static void run_step(PasidTest *t, const Step *s)
         break;
     case FAIL_ATTACH:
         inject(t, "vfio-device-attach-iommufd-pt 16 1");
+        break;
+    case FAIL_ATTACH_2:
+        inject(t, "vfio-device-attach-iommufd-pt 16 2");
         break;
     case FAIL_INVALIDATE:
         inject(t, "iommu-hwpt-invalidate 5 3");
