@@ -17,10 +17,16 @@ check "passed and skipped are told apart" ends "2 passed, 0 failed, 1 skipped"
 check "which is a success" succeeded
 check "a skip says its reason" printed "skipped: one good /b: no unit"
 
+mkdir -p "$work/logs/one"
+seq 100 | sed 's/^/line /' >"$work/logs/one/bad.log"
 sum bad ERROR 1 '1..2\nok 1 /a\nnot ok 2 /b\n'
 check "a failure is counted once" ends "1 passed, 1 failed, 0 skipped"
 check "which is a failure" failed
 check "its log is named" printed "$work/logs/one/bad.log"
+check "and the log's end is printed" printed "    | line 100"
+check "and not all of it" test "$(grep -c '    | ' "$work/out.txt")" = 12
+sum bad ERROR 1 '1..2\nnot ok 1 /a\nnot ok 2 /b\n'
+check "once for two failures of a program" test "$(grep -c 'line 100' "$work/out.txt")" = 1
 
 sum died ERROR 134 '1..2\nok 1 /a\n'
 check "a program that died counts as failed" ends "1 passed, 1 failed, 0 skipped"
