@@ -340,6 +340,7 @@ bool iommufd_backend_alloc_fault_queue(IOMMUFDBackend *be, uint32_t *id,
     }
     *id = cmd.out_fault_id;
     *fd = cmd.out_fault_fd;
+    iommufd_objects_add_fault_queue(be->objects, *id);
     return true;
 }
 

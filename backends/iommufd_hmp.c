@@ -46,6 +46,9 @@ static void print_hwpt(Monitor *mon, const IommufdHwptInfo *hwpt)
         monitor_printf(mon, "; ");
         print_stage1(mon, hwpt->vtd_stage1);
     }
+    if (hwpt->has_fault_queue) {
+        monitor_printf(mon, "; fault queue %" PRIu32, hwpt->fault_queue);
+    }
     monitor_printf(mon, "\n");
 }
 
@@ -66,6 +69,7 @@ static void print_ioctl(Monitor *mon, const IommufdIoctlInfo *ioctl)
 
 static void print_iommufd(Monitor *mon, const IommufdInfo *info)
 {
+    IommufdFaultQueueInfoList *queue;
     IommufdAttachmentInfoList *at;
     IommufdIoasInfoList *ioas;
     IommufdIoctlInfoList *ioctl;
@@ -81,6 +85,10 @@ static void print_iommufd(Monitor *mon, const IommufdInfo *info)
     }
     for (hwpt = info->hwpts; hwpt; hwpt = hwpt->next) {
         print_hwpt(mon, hwpt->value);
+    }
+    for (queue = info->fault_queues; queue; queue = queue->next) {
+        monitor_printf(mon, "  fault queue %" PRIu32 ": %" PRIu32 " users\n",
+                       queue->value->id, queue->value->users);
     }
     for (at = info->attachments; at; at = at->next) {
         monitor_printf(mon, "  ");
@@ -141,6 +149,17 @@ static void print_counters(Monitor *mon, const VtdNestedCounters *c)
                    c->invalidation_entries, c->full_flushes);
 }
 
+static void print_page_requests(Monitor *mon, const VtdNestedPageRequests *p)
+{
+    monitor_printf(mon, "  %" PRIu64 " page requests in %" PRIu64 " groups, %"
+                   PRIu64 " lost; groups: %" PRIu64 " answered, %" PRIu64
+                   " automatically, %" PRIu64 " refused, %" PRIu64
+                   " forgotten, %" PRIu64 " outstanding; answers: %" PRIu64
+                   " unexpected, %" PRIu64 " late\n", p->requests, p->groups,
+                   p->lost, p->answered, p->automatic, p->refused,
+                   p->forgotten, p->outstanding, p->unexpected, p->late);
+}
+
 static void print_nested(Monitor *mon, const VtdNestedInfo *info)
 {
     VtdNestedCapabilityList *cap;
@@ -162,6 +181,9 @@ static void print_nested(Monitor *mon, const VtdNestedInfo *info)
         }
     }
     print_counters(mon, info->counters);
+    if (info->page_requests) {
+        print_page_requests(mon, info->page_requests);
+    }
 }
 
 void hmp_info_intel_iommu_nested(Monitor *mon, const QDict *qdict)

@@ -20,6 +20,7 @@ typedef struct Hwpt {
     uint32_t id;
     uint32_t parent;
     uint32_t flags;             /* IOMMU_HWPT_* */
+    uint32_t fault_id;          /* with IOMMU_HWPT_FAULT_ID_VALID */
     bool has_vtd;
     struct iommu_hwpt_vtd_s1 vtd;
 } Hwpt;
@@ -34,6 +35,7 @@ typedef struct Attachment {
 struct IOMMUFDObjects {
     GHashTable *ioas;           /* Ioas by its ID */
     GHashTable *hwpts;          /* Hwpt by its ID */
+    GHashTable *fault_queues;   /* their IDs */
     GHashTable *attachments;    /* Attachment by device and PASID */
     GHashTable *errors;         /* uint64_t by ioctl and errno */
 };
@@ -68,6 +70,7 @@ IOMMUFDObjects *iommufd_objects_new(void)
 
     objects->ioas = g_hash_table_new_full(NULL, NULL, NULL, g_free);
     objects->hwpts = g_hash_table_new_full(NULL, NULL, NULL, g_free);
+    objects->fault_queues = g_hash_table_new(NULL, NULL);
     objects->attachments = g_hash_table_new_full(attachment_hash,
                                                  attachment_equal,
                                                  attachment_free, NULL);
@@ -79,6 +82,7 @@ void iommufd_objects_free(IOMMUFDObjects *objects)
 {
     g_hash_table_destroy(objects->ioas);
     g_hash_table_destroy(objects->hwpts);
+    g_hash_table_destroy(objects->fault_queues);
     g_hash_table_destroy(objects->attachments);
     g_hash_table_destroy(objects->errors);
     g_free(objects);
@@ -88,6 +92,7 @@ void iommufd_objects_clear(IOMMUFDObjects *objects)
 {
     g_hash_table_remove_all(objects->ioas);
     g_hash_table_remove_all(objects->hwpts);
+    g_hash_table_remove_all(objects->fault_queues);
     g_hash_table_remove_all(objects->attachments);
 }
 
@@ -107,6 +112,7 @@ void iommufd_objects_add_hwpt(IOMMUFDObjects *objects,
     hwpt->id = cmd->out_hwpt_id;
     hwpt->parent = cmd->pt_id;
     hwpt->flags = cmd->flags;
+    hwpt->fault_id = cmd->fault_id;
     if (cmd->data_type == IOMMU_HWPT_DATA_VTD_S1 &&
         cmd->data_len >= sizeof(hwpt->vtd)) {
         hwpt->has_vtd = true;
@@ -115,11 +121,17 @@ void iommufd_objects_add_hwpt(IOMMUFDObjects *objects,
     g_hash_table_insert(objects->hwpts, GUINT_TO_POINTER(hwpt->id), hwpt);
 }
 
+void iommufd_objects_add_fault_queue(IOMMUFDObjects *objects, uint32_t id)
+{
+    g_hash_table_add(objects->fault_queues, GUINT_TO_POINTER(id));
+}
+
 void iommufd_objects_remove(IOMMUFDObjects *objects, uint32_t id)
 {
     /* The kernel has one space of IDs for all kinds. */
     g_hash_table_remove(objects->ioas, GUINT_TO_POINTER(id));
     g_hash_table_remove(objects->hwpts, GUINT_TO_POINTER(id));
+    g_hash_table_remove(objects->fault_queues, GUINT_TO_POINTER(id));
 }
 
 void iommufd_objects_mapped(IOMMUFDObjects *objects, uint32_t ioas_id,
@@ -266,7 +278,25 @@ static IommufdHwptInfo *hwpt_info(IOMMUFDObjects *objects, const Hwpt *hwpt)
                                               hwpt->vtd.addr_width,
                                               hwpt->vtd.flags);
     }
+    info->has_fault_queue = hwpt->flags & IOMMU_HWPT_FAULT_ID_VALID;
+    info->fault_queue = hwpt->fault_id;
     info->users = count_users(objects, hwpt->id);
+    return info;
+}
+
+static IommufdFaultQueueInfo *fault_queue_info(IOMMUFDObjects *objects,
+                                               uint32_t id)
+{
+    IommufdFaultQueueInfo *info = g_new0(IommufdFaultQueueInfo, 1);
+    GHashTableIter iter;
+    Hwpt *hwpt;
+
+    info->id = id;
+    g_hash_table_iter_init(&iter, objects->hwpts);
+    while (g_hash_table_iter_next(&iter, NULL, (gpointer *)&hwpt)) {
+        info->users += hwpt->flags & IOMMU_HWPT_FAULT_ID_VALID &&
+                       hwpt->fault_id == id;
+    }
     return info;
 }
 
@@ -294,6 +324,11 @@ void iommufd_objects_query(IOMMUFDObjects *objects, IommufdInfo *info)
     g_hash_table_iter_init(&iter, objects->hwpts);
     while (g_hash_table_iter_next(&iter, NULL, &v)) {
         QAPI_LIST_PREPEND(info->hwpts, hwpt_info(objects, v));
+    }
+    g_hash_table_iter_init(&iter, objects->fault_queues);
+    while (g_hash_table_iter_next(&iter, &v, NULL)) {
+        QAPI_LIST_PREPEND(info->fault_queues,
+                          fault_queue_info(objects, GPOINTER_TO_UINT(v)));
     }
     g_hash_table_iter_init(&iter, objects->attachments);
     while (g_hash_table_iter_next(&iter, &v, NULL)) {

@@ -23,6 +23,7 @@ void iommufd_objects_add_ioas(IOMMUFDObjects *objects, uint32_t id);
 /* @cmd: as the kernel answered it; its data are still there. */
 void iommufd_objects_add_hwpt(IOMMUFDObjects *objects,
                               const struct iommu_hwpt_alloc *cmd);
+void iommufd_objects_add_fault_queue(IOMMUFDObjects *objects, uint32_t id);
 void iommufd_objects_remove(IOMMUFDObjects *objects, uint32_t id);
 void iommufd_objects_mapped(IOMMUFDObjects *objects, uint32_t ioas_id,
                             uint64_t size);

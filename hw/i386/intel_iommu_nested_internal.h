@@ -52,7 +52,9 @@ struct VTDNested {
     unsigned host_pasid_bits;   /* least PASID width of them */
     unsigned ttm;               /* RTADDR_REG.TTM when SRTP was written */
 
-    VtdNestedCounters counters; /* for x-query-intel-iommu-nested */
+    /* For x-query-intel-iommu-nested */
+    VtdNestedCounters counters;
+    VtdNestedPageRequests page_requests;
 };
 
 /* Where a device's, or one PASID's, DMA goes. */

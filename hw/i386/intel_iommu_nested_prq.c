@@ -130,6 +130,7 @@ static void queue_write_answers(VTDNestedFaultQueue *q)
 
         trace_vtd_nested_prq_answers(q->id, left, done);
         if (!done) {
+            q->nested->page_requests.late++;
             done = 1;
         }
         answers += done;
@@ -157,8 +158,14 @@ static void nested_respond(IntelIOMMUState *s, const VTDPageResponse *r)
                                                 GUINT_TO_POINTER(key));
 
     if (!group || group->at->pasid != pasid) {
+        n->page_requests.unexpected++;
         trace_vtd_nested_prq_unexpected(r->sid, pasid, r->prgi);
         return;
+    }
+    if (r->automatic) {
+        n->page_requests.automatic++;
+    } else {
+        n->page_requests.answered++;
     }
     queue_answer(group->at->hwpt->faults, group->cookie, r->code);
     group_forget(n, group);
@@ -192,7 +199,9 @@ static void put_request(VTDNestedAttach *at, const Fault *f)
         .last = f->flags & IOMMU_PGFAULT_FLAGS_LAST_PAGE,
     };
 
-    vtd_prq_put(at->dev->nested->iommu, &req);
+    if (!vtd_prq_put(at->dev->nested->iommu, &req)) {
+        at->dev->nested->page_requests.lost++;
+    }
 }
 
 /* The last request of a group may have it answered at once: known before. */
@@ -200,10 +209,14 @@ static void put_group(VTDNestedFaultQueue *q, const Fault *f, size_t nr)
 {
     uint64_t key = fault_key(f->dev_id, fault_pasid(f));
     VTDNestedAttach *at = g_hash_table_lookup(q->attaches, &key);
+    VtdNestedPageRequests *counters = &q->nested->page_requests;
 
+    counters->groups++;
+    counters->requests += nr;
     trace_vtd_nested_prq_group(q->id, f->dev_id, fault_pasid(f), f->grpid,
                                f->cookie, nr);
     if (!at || !group_new(at, f)) {
+        counters->refused++;
         queue_answer(q, f->cookie, VTD_PRQ_INVALID);
         return;
     }
@@ -346,6 +359,7 @@ void vtd_nested_prq_leave(VTDNestedAttach *at)
         return;
     }
     QLIST_FOREACH_SAFE(group, &at->groups, next, next) {
+        at->dev->nested->page_requests.forgotten++;
         trace_vtd_nested_prq_forget(q->id, group->cookie);
         group_forget(at->dev->nested, group);
     }

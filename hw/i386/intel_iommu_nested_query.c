@@ -195,5 +195,10 @@ VtdNestedInfo *vtd_nested_query(IOMMUFDNesting *nesting)
         QAPI_LIST_PREPEND(info->hwpts, hwpt_info(v));
     }
     info->counters = g_memdup2(&n->counters, sizeof(n->counters));
+    if (n->iommu->nested_pri) {
+        info->page_requests = g_memdup2(&n->page_requests,
+                                        sizeof(n->page_requests));
+        info->page_requests->outstanding = g_hash_table_size(n->groups);
+    }
     return info;
 }

@@ -167,6 +167,7 @@ void vtd_prq_auto_respond(IntelIOMMUState *s, const VTDPageRequest *req,
         .has_pasid = req->has_pasid,
         .pasid = req->pasid,
         .prgi = req->prgi,
+        .automatic = true,
         .code = code,
     };
 

@@ -45,6 +45,7 @@ typedef struct VTDPageResponse {
     uint16_t sid;
     uint16_t prgi;
     bool has_pasid;
+    bool automatic;             /* ours, not the guest's */
     uint8_t code;               /* as the guest gave it: four bits */
 } VTDPageResponse;
 

@@ -10,6 +10,8 @@
 #include "qemu/osdep.h"
 #include "qemu/bitops.h"
 #include "qemu/bswap.h"
+#include "qobject/qdict.h"
+#include "qobject/qlist.h"
 #include "hw/i386/intel_iommu_internal.h"
 #include "hw/pci/pci_regs.h"
 #include "intel-iommu-nested-world.h"
@@ -284,6 +286,44 @@ static void map_page(World *w)
     qvtd_edit(w->t.vtd, w->leaf, 0, QVTD_S1_PAGE);
 }
 
+/* What QMP tells of it */
+
+static QDict *query(World *w, const char *command)
+{
+    QDict *reply = qtest_qmp(w->t.qts, "{'execute': %s}", command);
+    QList *list = qdict_get_qlist(reply, "return");
+    QDict *one;
+
+    g_assert_cmpuint(qlist_size(list), ==, 1);
+    one = qobject_to(QDict, qlist_pop(list));
+    qobject_unref(reply);
+    return one;
+}
+
+/* @want: "NAME N ...", of each counter that is not 0 */
+static void check_counted(World *w, const char *want)
+{
+    static const char *const names[] = {
+        "requests", "groups", "lost", "refused", "answered", "automatic",
+        "unexpected", "forgotten", "late", "outstanding",
+    };
+    QDict *info = query(w, "x-query-intel-iommu-nested");
+    QDict *counters = qdict_get_qdict(info, "page-requests");
+    g_autoptr(GString) is = g_string_new(NULL);
+
+    g_assert_cmpuint(qdict_size(counters), ==, ARRAY_SIZE(names));
+    for (int i = 0; i < ARRAY_SIZE(names); i++) {
+        int64_t value = qdict_get_int(counters, names[i]);
+
+        if (value) {
+            g_string_append_printf(is, "%s%s %" PRId64, is->len ? " " : "",
+                                   names[i], value);
+        }
+    }
+    g_assert_cmpstr(is->str, ==, want);
+    qobject_unref(info);
+}
+
 /* Cases: a page on demand, and how its request may be answered */
 
 typedef struct DemandRow {
@@ -314,6 +354,7 @@ static void test_demand(gconstpointer opaque)
     await_tail(&w, 1);
     check_request(&w, 0);
     g_assert_cmphex(qtestdev_settle(&w.dev, 0), ==, PASID_TESTDEV_WAITING);
+    check_counted(&w, "requests 1 groups 1 outstanding 1");
     if (works) {
         map_page(&w);
     }
@@ -321,6 +362,7 @@ static void test_demand(gconstpointer opaque)
     g_assert_cmpuint(qtestdev_finish(&w.dev, 0), ==, row->ends);
     g_assert_cmpint(written(&w), ==, works);
     g_assert_cmpuint(tail(&w), ==, 1);
+    check_counted(&w, "requests 1 groups 1 answered 1");
     stop(&w);
 }
 
@@ -345,6 +387,7 @@ static void test_unexpected(void)
     g_assert_cmpuint(qtestdev_finish(&w.dev, 0), ==, PASID_TESTDEV_OK);
     g_assert_true(written(&w));
     await_responses(&w, 1, SUCCESS);
+    check_counted(&w, "requests 1 groups 1 answered 1 unexpected 4");
     stop(&w);
 }
 
@@ -409,6 +452,54 @@ static void test_leave(gconstpointer opaque)
     /* The guest's answer comes too late for the group, and for the next one. */
     respond(&w, SID, row->pasid, PASID_TESTDEV_PRGI_CHANNEL, SUCCESS);
     await_responses(&w, 1, INVALID);
+    check_counted(&w, "requests 1 groups 1 unexpected 1 forgotten 1");
+    stop(&w);
+}
+
+/* The fault queue is one of the iommufd's objects, as long as it is there. */
+static void test_query(void)
+{
+    g_autofree char *in_hwpt = NULL;
+    char *hmp;
+    QDict *info, *hwpt = NULL, *queue;
+    const QListEntry *entry;
+    World w;
+
+    start(&w, QTESTDEV_NO_PASID, 0);
+    info = query(&w, "x-query-iommufd");
+    g_assert_cmpuint(qlist_size(qdict_get_qlist(info, "fault-queues")), ==, 1);
+    queue = qobject_to(QDict, qlist_peek(qdict_get_qlist(info,
+                                                         "fault-queues")));
+    g_assert_cmpint(qdict_get_int(queue, "users"), ==, 1);
+    QLIST_FOREACH_ENTRY(qdict_get_qlist(info, "hwpts"), entry) {
+        QDict *one = qobject_to(QDict, qlist_entry_obj(entry));
+
+        if (qdict_haskey(one, "fault-queue")) {
+            g_assert_null(hwpt);
+            hwpt = one;
+        }
+    }
+    g_assert_nonnull(hwpt);
+    g_assert_true(qdict_haskey(hwpt, "vtd-stage1"));
+    g_assert_cmpint(qdict_get_int(hwpt, "fault-queue"), ==,
+                    qdict_get_int(queue, "id"));
+    in_hwpt = g_strdup_printf("; fault queue %" PRId64 "\r\n",
+                              qdict_get_int(queue, "id"));
+    qobject_unref(info);
+    hmp = qtest_hmp(w.t.qts, "info iommufd");
+    g_assert_nonnull(strstr(hmp, in_hwpt));
+    g_free(hmp);
+    start_write(&w);
+    await_tail(&w, 1);
+    hmp = qtest_hmp(w.t.qts, "info intel-iommu-nested");
+    g_assert_nonnull(strstr(hmp, "1 page requests in 1 groups, 0 lost"));
+    g_assert_nonnull(strstr(hmp, "1 outstanding"));
+    g_free(hmp);
+
+    leave(&w, LEAVE_TRANSLATION);
+    info = query(&w, "x-query-iommufd");
+    g_assert_true(qlist_empty(qdict_get_qlist(info, "fault-queues")));
+    qobject_unref(info);
     stop(&w);
 }
 
@@ -522,6 +613,7 @@ static void test_burst(void)
         respond(&w, SID, QTESTDEV_NO_PASID, c.prgi, SUCCESS);
     }
     await_responses(&w, GROUPS, SUCCESS);
+    check_counted(&w, "requests 10000 groups 5 answered 5");
     qtest_memread(w.t.qts, QUEUE, quads, bytes);
     for (unsigned n = 0; n < GROUPS * GROUP_SIZE; n++) {
         unsigned in_group = n % GROUP_SIZE;
@@ -568,6 +660,8 @@ static void test_overflow(void)
     send_requests(&w, 201, 1);
     await_tail(&w, 0);
     g_assert_cmphex(entry(&w, SMALL - 1, 1) >> 3 & 0x1ff, ==, 201);
+    check_counted(&w, "requests 129 groups 129 lost 1 answered 127 "
+                  "automatic 1 outstanding 1");
     stop(&w);
 }
 
@@ -581,6 +675,7 @@ static void test_no_queue(void)
     start_write(&w);
     g_assert_cmpuint(qtestdev_finish(&w.dev, 0), ==, PASID_TESTDEV_INVALID);
     g_assert_false(written(&w));
+    check_counted(&w, "requests 1 groups 1 lost 1 automatic 1");
     stop(&w);
 }
 
@@ -684,6 +779,7 @@ int main(int argc, char **argv)
     add("leave", "quit", (void *)false, test_reboot);
     qtest_add_func("/intel-iommu/nested/prq/leave/unplug", test_unplug);
     qtest_add_func("/intel-iommu/nested/prq/unexpected", test_unexpected);
+    qtest_add_func("/intel-iommu/nested/prq/query", test_query);
     qtest_add_func("/intel-iommu/nested/prq/drain", test_drain);
     qtest_add_func("/intel-iommu/nested/prq/burst", test_burst);
     qtest_add_func("/intel-iommu/nested/prq/overflow", test_overflow);
