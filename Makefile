@@ -9,11 +9,11 @@ OUT = $(or $(NVTD_OUT),$(CURDIR)/build)
 unexport MAKEFLAGS MFLAGS MAKELEVEL
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help demo check fuzz qemu qemu-sanitize host-kernel host-shell where docs
+.PHONY: help demo check bench fuzz qemu qemu-sanitize host-kernel host-shell where docs
 .PHONY: clean distclean
 .PHONY: tools install deb dist
 .PHONY: packages-build packages-hostvm packages-docs packages-users
-.PHONY: packages-coverage coverage check-hardware
+.PHONY: packages-coverage packages-bench coverage check-hardware
 .PHONY: $(SUITES:%=check-%)
 
 help:
@@ -23,6 +23,7 @@ help:
 	@echo '     CASE=name    of it only one, by its name or /path'
 	@echo 'make coverage     what of our own files the tests run, and what not'
 	@echo 'make check-hardware BDF=0000:01:00.0  on this host, with that device'
+	@echo 'make bench        what mapping and invalidating cost, side by side; BENCH=guest'
 	@echo 'make fuzz         hostile guests, until stopped; FUZZ_SECONDS=n, FUZZ_SEED=n'
 	@echo 'make qemu         QEMU with nested VT-d, and its test programs'
 	@echo '     QEMU_SRC=dir from that 10.0.x tree; SANITIZE=1 with sanitizers'
@@ -40,6 +41,9 @@ packages-build:
 
 packages-hostvm:
 	@scripts/packages build kernel hostvm
+
+packages-bench:
+	@scripts/packages bench
 
 packages-coverage:
 	@scripts/packages coverage
@@ -79,6 +83,9 @@ check-qemu check-qtest: packages-hostvm qemu
 
 check-sanitize: packages-hostvm qemu qemu-sanitize host-kernel
 	@scripts/check sanitize
+
+bench: packages-hostvm packages-bench qemu host-kernel
+	@scripts/bench
 
 fuzz: packages-hostvm qemu qemu-sanitize host-kernel
 	@scripts/fuzz

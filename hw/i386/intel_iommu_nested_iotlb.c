@@ -101,9 +101,15 @@ static void hwpt_invalidate_range(VTDNestedHwpt *hwpt, const S1Invalidate *inv)
 /* @inv NULL: all of the stage 1 */
 static void tag_invalidate(VTDNestedTag *tag, const S1Invalidate *inv)
 {
+    const VTDNestedHwpt *done = NULL;
     VTDNestedAttach *at;
 
     QLIST_FOREACH(at, &tag->attaches, tag_next) {
+        /* Mostly one HWPT, which all devices of the domain share. */
+        if (at->hwpt == done) {
+            continue;
+        }
+        done = at->hwpt;
         if (inv) {
             hwpt_invalidate_range(at->hwpt, inv);
         } else {
@@ -195,15 +201,8 @@ static bool invalidate_pasid_cache(VTDNested *n, const uint64_t val[4])
     }
 }
 
-bool vtd_nested_inv_desc(IntelIOMMUState *s, uint8_t type,
-                         const uint64_t val[4])
+static bool inv_desc(VTDNested *n, uint8_t type, const uint64_t val[4])
 {
-    VTDNested *n = s->nest;
-
-    if (!n) {
-        return true;
-    }
-    assert(bql_locked());
     switch (type) {
     case VTD_INV_DESC_PC:
         return invalidate_pasid_cache(n, val);
@@ -224,6 +223,22 @@ bool vtd_nested_inv_desc(IntelIOMMUState *s, uint8_t type,
     default:
         return true;
     }
+}
+
+bool vtd_nested_inv_desc(IntelIOMMUState *s, uint8_t type,
+                         const uint64_t val[4])
+{
+    bool ok;
+
+    if (!s->nest) {
+        return true;
+    }
+    assert(bql_locked());
+    ok = inv_desc(s->nest, type, val);
+    if (!s->nested_batch) {
+        vtd_nested_inv_flush(s);
+    }
+    return ok;
 }
 
 void vtd_nested_iotlb_reg(IntelIOMMUState *s, uint64_t granularity,

@@ -421,7 +421,7 @@ static void test_cost(void)
         before[0] = nested_calls(&t.n, "iommu-hwpt-invalidate");
         before[1] = nested_calls(&t.n, "vfio-device-attach-iommufd-pt");
         before[2] = nested_calls(&t.n, "vfio-device-detach-iommufd-pt");
-        before[3] = pasid_counter(&t, "pasid-entries");
+        before[3] = nested_counter(&t.n, "pasid-entries");
 
         write_entry(&t, PASID_X, ON_A);
         inv(&t, QVTD_INV_PC_PASID(DID_X, PASID_X));
@@ -435,7 +435,7 @@ static void test_cost(void)
                         ==, before[1] + 1);
         g_assert_cmpint(nested_calls(&t.n, "vfio-device-detach-iommufd-pt"),
                         ==, before[2] + 1);
-        g_assert_cmpint(pasid_counter(&t, "pasid-entries"), ==, before[3] + 2);
+        g_assert_cmpint(nested_counter(&t.n, "pasid-entries"), ==, before[3] + 2);
         g_test_message("%d PASIDs attached: one PASID's attach, invalidation "
                        "and detach are 1, 1 and 1 calls, 2 entries looked at",
                        numbers[i]);

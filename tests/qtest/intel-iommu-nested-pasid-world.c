@@ -5,8 +5,6 @@
  */
 
 #include "qemu/osdep.h"
-#include "qobject/qdict.h"
-#include "qobject/qlist.h"
 #include "intel-iommu-nested-pasid-world.h"
 
 #define CONTEXT_PASIDE  (1 << 3)
@@ -94,16 +92,4 @@ Dma pasid_probe(PasidTest *t, uint32_t pasid)
     default:
         g_assert_not_reached();
     }
-}
-
-int64_t pasid_counter(PasidTest *t, const char *name)
-{
-    QDict *reply = qtest_qmp(t->n.qts,
-                             "{'execute': 'x-query-intel-iommu-nested'}");
-    QList *units = qdict_get_qlist(reply, "return");
-    QDict *unit = qobject_to(QDict, qlist_peek(units));
-    int64_t number = qdict_get_int(qdict_get_qdict(unit, "counters"), name);
-
-    qobject_unref(reply);
-    return number;
 }

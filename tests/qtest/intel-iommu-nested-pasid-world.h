@@ -37,7 +37,5 @@ void pasid_set_context(PasidTest *t, unsigned pdts, bool pasids);
 void pasid_write(PasidTest *t, uint32_t pasid, const QVTDPasid *entry);
 /* Where a read of IOVA_SRC by @pasid ends up */
 Dma pasid_probe(PasidTest *t, uint32_t pasid);
-/* A number of x-query-intel-iommu-nested's counters */
-int64_t pasid_counter(PasidTest *t, const char *name);
 
 #endif

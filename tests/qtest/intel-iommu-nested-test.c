@@ -146,33 +146,62 @@ static void test_map_is_free(void)
     nested_teardown(&t);
 }
 
-/* What is submitted in one go is one ioctl. */
-static void test_batch(void)
+/*
+ * What is submitted in one go is one ioctl.  The ranges are of a page each,
+ * @apart bytes from one to the next; the last is the page that changed.
+ */
+typedef struct BatchRow {
+    const char *name;
+    const char *props;
+    unsigned descriptors;
+    uint64_t apart;
+    unsigned calls, entries, full_flushes;
+} BatchRow;
+
+static const BatchRow batch_rows[] = {
+    { "apart", "nested=on", 64, 2 * PAGE, 1, 64, 0 },
+    { "adjacent", "nested=on", 64, PAGE, 1, 1, 0 },
+    { "same", "nested=on", 64, 0, 1, 1, 0 },
+    { "most", "nested=on", 256, 2 * PAGE, 1, 256, 0 },
+    { "too-many", "nested=on", 257, 2 * PAGE, 1, 1, 1 },
+    { "off", "nested=on,x-batch=off", 64, 2 * PAGE, 64, 64, 0 },
+};
+
+static void test_batch(gconstpointer data)
 {
-    const int descriptors = 64;
-    int64_t before;
+    const BatchRow *row = data;
+    int64_t calls, entries, full_flushes;
     NestedTest t;
 
-    nested_setup(&t);
+    nested_setup_props(&t, row->props);
+    g_assert_true(qvtd_queue_wait(t.vtd, 0));
+    qvtd_disable_queue(t.vtd);
+    qvtd_size_queue(t.vtd, 2);
+    qvtd_enable_queue(t.vtd);
     nested_step(&t, SET_A);
     nested_step(&t, TE_ON);
     nested_check_dma(&t, TO_A);
     nested_step(&t, REMAP_B);
     nested_check_dma(&t, TO_A);
 
-    before = nested_calls(&t, "iommu-hwpt-invalidate");
-    for (int i = 0; i < descriptors; i++) {
-        /* Every other page, so that no two make one range; the last is ours. */
-        uint64_t addr = IOVA_SRC + 2 * PAGE * (descriptors - 1 - i);
-        uint64_t slot = t.vtd->queue + t.vtd->tail++ * 32;
+    calls = nested_calls(&t, "iommu-hwpt-invalidate");
+    entries = nested_counter(&t, "invalidation-entries");
+    full_flushes = nested_counter(&t, "full-flushes");
+    for (unsigned i = 1; i <= row->descriptors; i++) {
+        const uint64_t desc[4] = {
+            QVTD_INV_PIOTLB_PAGE(DID, 0),
+            IOVA_SRC + row->apart * (row->descriptors - i),
+        };
 
-        qtest_writeq(t.qts, slot, QVTD_INV_PIOTLB_PAGE(DID, 0));
-        qtest_writeq(t.qts, slot + 8, addr);
-        qtest_writeq(t.qts, slot + 16, 0);
-        qtest_writeq(t.qts, slot + 24, 0);
+        qvtd_queue_put(t.vtd, desc);
     }
-    nested_inv(&t, QVTD_INV_PIOTLB_PAGE(DID2, 0), 0);
-    g_assert_cmpint(nested_calls(&t, "iommu-hwpt-invalidate"), ==, before + 1);
+    g_assert_true(qvtd_queue_wait(t.vtd, 0));
+    g_assert_cmpint(nested_calls(&t, "iommu-hwpt-invalidate"), ==,
+                    calls + row->calls);
+    g_assert_cmpint(nested_counter(&t, "invalidation-entries"), ==,
+                    entries + row->entries);
+    g_assert_cmpint(nested_counter(&t, "full-flushes"), ==,
+                    full_flushes + row->full_flushes);
     nested_check_dma(&t, TO_B);
     nested_teardown(&t);
 }
@@ -204,7 +233,12 @@ int main(int argc, char **argv)
     nested_add_cases(cases, ARRAY_SIZE(cases));
     qtest_add_func("/intel-iommu/nested/capabilities", test_capabilities);
     qtest_add_func("/intel-iommu/nested/map-is-free", test_map_is_free);
-    qtest_add_func("/intel-iommu/nested/batch", test_batch);
+    for (int i = 0; i < ARRAY_SIZE(batch_rows); i++) {
+        g_autofree char *path = g_strdup_printf("/intel-iommu/nested/batch/%s",
+                                                batch_rows[i].name);
+
+        qtest_add_data_func(path, &batch_rows[i], test_batch);
+    }
 
     return nested_test_run();
 }

@@ -6,6 +6,7 @@
 
 #include "qemu/osdep.h"
 #include "qobject/qdict.h"
+#include "qobject/qlist.h"
 #include "hw/i386/intel_iommu_internal.h"
 #include "hw/pci/pci_regs.h"
 #include "intel-iommu-nested-world.h"
@@ -206,6 +207,18 @@ static int64_t counter(NestedTest *t, const char *what, const char *ioctl_name)
 int64_t nested_calls(NestedTest *t, const char *ioctl_name)
 {
     return counter(t, "calls", ioctl_name);
+}
+
+int64_t nested_counter(NestedTest *t, const char *name)
+{
+    QDict *reply = qtest_qmp(t->qts,
+                             "{'execute': 'x-query-intel-iommu-nested'}");
+    QList *units = qdict_get_qlist(reply, "return");
+    QDict *unit = qobject_to(QDict, qlist_peek(units));
+    int64_t number = qdict_get_int(qdict_get_qdict(unit, "counters"), name);
+
+    qobject_unref(reply);
+    return number;
 }
 
 void nested_teardown(NestedTest *t)

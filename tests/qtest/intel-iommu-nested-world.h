@@ -131,6 +131,8 @@ void nested_teardown(NestedTest *t);
 int64_t nested_iommufd_number(NestedTest *t, const char *property);
 /* How often QEMU made an ioctl: "iommu-hwpt-alloc". */
 int64_t nested_calls(NestedTest *t, const char *ioctl_name);
+/* A number of x-query-intel-iommu-nested's counters */
+int64_t nested_counter(NestedTest *t, const char *name);
 /* The host's PASID entry: @pgtt, 0 for not present, and if nested @stage1. */
 void nested_check_host(NestedTest *t, unsigned pgtt, uint64_t stage1);
 /* Takes the guest's fault record: reason @want, or 0 for none. */

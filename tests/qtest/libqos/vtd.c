@@ -88,10 +88,17 @@ void qvtd_set_root(QVTD *v, uint64_t table, uint64_t flags)
     qvtd_command(v, 0, VTD_GCMD_SRTP);
 }
 
+void qvtd_size_queue(QVTD *v, unsigned order)
+{
+    v->queue = qvtd_alloc(v, 1 << order);
+    v->queue_order = order;
+}
+
 void qvtd_enable_queue(QVTD *v)
 {
     v->tail = 0;
-    qvtd_writeq(v, DMAR_IQA_REG, v->queue | (v->narrow ? 0 : VTD_IQA_DW_MASK));
+    qvtd_writeq(v, DMAR_IQA_REG, v->queue | v->queue_order |
+                (v->narrow ? 0 : VTD_IQA_DW_MASK));
     qvtd_writeq(v, DMAR_IQT_REG, 0);
     qvtd_command(v, 0, VTD_GCMD_QIE);
 }
@@ -217,7 +224,7 @@ void qvtd_queue_put(QVTD *v, const uint64_t desc[4])
     }
     qtest_memwrite(v->qts, v->queue + v->tail * SLOT_BYTES(v), raw,
                    SLOT_BYTES(v));
-    v->tail = (v->tail + 1) % (PAGE / SLOT_BYTES(v));
+    v->tail = (v->tail + 1) % ((PAGE << v->queue_order) / SLOT_BYTES(v));
 }
 
 void qvtd_queue_submit(QVTD *v)

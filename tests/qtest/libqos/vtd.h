@@ -17,7 +17,8 @@ typedef struct QVTD {
     QTestState *qts;
     uint64_t next, end;     /* RAM to build tables in, end exclusive */
     uint64_t root;          /* the root table */
-    uint64_t queue;         /* invalidation queue, one page */
+    uint64_t queue;         /* invalidation queue */
+    unsigned queue_order;   /* it has 2^queue_order pages */
     bool narrow;            /* its descriptors have 128 bits, not 256 */
     unsigned tail;
     uint64_t status;        /* where wait descriptors write */
@@ -46,6 +47,8 @@ uint64_t qvtd_edit(QVTD *v, uint64_t slot, uint64_t clear, uint64_t set);
  * @flags: of RTADDR_REG: TTM in bits 11:10, 1 for scalable mode
  */
 void qvtd_set_root(QVTD *v, uint64_t table, uint64_t flags);
+/* Of 2^@order pages, before it is enabled; one page otherwise. */
+void qvtd_size_queue(QVTD *v, unsigned order);
 void qvtd_enable_queue(QVTD *v);
 /* The last descriptor must have been a wait descriptor. */
 void qvtd_disable_queue(QVTD *v);
