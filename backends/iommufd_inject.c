@@ -6,6 +6,7 @@
 
 #include "qemu/osdep.h"
 #include <sys/ioctl.h>
+#include <linux/iommufd.h>
 #include "qapi/error.h"
 #include "qapi/visitor.h"
 #include "qemu/cutils.h"
@@ -37,6 +38,16 @@ static void fail_nth_disarm(IOMMUFDBackend *be)
     fail_nth_arm(be, 0);
 }
 
+/* The kernel stops in the middle of an array of invalidations. */
+static void invalidate_part(struct iommu_hwpt_invalidate *cmd, unsigned part,
+                            int fd, unsigned long request)
+{
+    cmd->entry_num = MIN(cmd->entry_num, part);
+    if (!cmd->entry_num || ioctl(fd, request, cmd)) {
+        cmd->entry_num = 0;
+    }
+}
+
 int iommufd_inject_ioctl(IOMMUFDBackend *be, IOMMUFDIoctl nr, int fd,
                          unsigned long request, void *arg)
 {
@@ -45,6 +56,9 @@ int iommufd_inject_ioctl(IOMMUFDBackend *be, IOMMUFDIoctl nr, int fd,
     if (unlikely(be->inject.count && be->inject.nr == nr)) {
         if (!be->inject.skip) {
             be->inject.count--;
+            if (nr == IOMMUFD_IOCTL_HWPT_INVALIDATE) {
+                invalidate_part(arg, be->inject.part, fd, request);
+            }
             errno = be->inject.err;
             return -1;
         }
@@ -67,21 +81,22 @@ int iommufd_inject_ioctl(IOMMUFDBackend *be, IOMMUFDIoctl nr, int fd,
 }
 
 /*
- * "x-inject", for qom-set: "IOCTL ERRNO COUNT [SKIP]" lets COUNT calls of the
- * ioctl fail with the errno, a number, without being made; the first SKIP calls
- * are made.
+ * "x-inject", for qom-set: "IOCTL ERRNO COUNT [SKIP [PART]]" lets COUNT calls of
+ * the ioctl fail with the errno, a number, without being made; the first SKIP
+ * calls are made.  Of an array of invalidations the first PART are carried out.
  */
 static void inject_set(Object *obj, const char *str, Error **errp)
 {
     IOMMUFDBackend *be = IOMMUFD_BACKEND(obj);
     char ioctl_name[64];
-    unsigned count, skip = 0;
+    unsigned count, skip = 0, part = 0;
     int err;
 
-    if (sscanf(str, "%63s %d %u %u", ioctl_name, &err, &count, &skip) < 3 ||
+    if (sscanf(str, "%63s %d %u %u %u", ioctl_name, &err, &count, &skip,
+               &part) < 3 ||
         err <= 0) {
         error_setg(errp, "iommufd: x-inject is '%s', want 'IOCTL ERRNO COUNT "
-                   "[SKIP]' such as 'iommu-hwpt-alloc 12 1'", str);
+                   "[SKIP [PART]]' such as 'iommu-hwpt-alloc 12 1'", str);
         return;
     }
     for (IOMMUFDIoctl nr = 0; nr < IOMMUFD_IOCTL__MAX; nr++) {
@@ -91,6 +106,7 @@ static void inject_set(Object *obj, const char *str, Error **errp)
             be->inject.nr = nr;
             be->inject.err = err;
             be->inject.skip = skip;
+            be->inject.part = part;
             be->inject.count = count;
             return;
         }

@@ -64,6 +64,7 @@ struct IOMMUFDBackend {
     struct {
         IOMMUFDIoctl nr;
         unsigned skip;      /* how many are made before that */
+        unsigned part;      /* invalidations that are carried out all the same */
         unsigned count;     /* how many more calls fail, without being made */
         int err;            /* a positive errno */
     } inject;

@@ -9,43 +9,61 @@
 #include "qemu/osdep.h"
 #include "intel-iommu-nested-steps.h"
 
-/* Two devices: one stage 2, and one stage 1 where they name the same table */
-static void test_share(void)
+/*
+ * A machine with two devices, whose tables are built but not used yet.
+ * Return: false, with a reason in TAP, if there is no second one.
+ */
+static bool two_setup(NestedTest *t, NestedTest *t2)
 {
     const char *bdf2 = getenv("VTD_TEST_BDF2");
     g_autofree char *devices = NULL;
-    VTDHostEntry one, two;
-    NestedTest t, t2;
 
     if (!bdf2) {
         g_test_skip("VTD_TEST_BDF2 names no second device");
-        return;
+        return false;
     }
     devices = g_strdup_printf(
         "-device vfio-pci,host=%s,iommufd=iommufd0,addr=%d "
         "-device vfio-pci,host=%s,iommufd=iommufd0,addr=%d",
         vtd_host_device(), SLOT, bdf2, SLOT2);
-    nested_start(&t, devices);
-    nested_setup_device(&t, 0, QPCI_DEVFN(SLOT, 0));
-    nested_build_tables(&t);
+    nested_start(t, devices);
+    nested_setup_device(t, 0, QPCI_DEVFN(SLOT, 0));
+    nested_build_tables(t);
 
-    t2 = t;
-    t2.bdf = bdf2;
-    nested_setup_device(&t2, 0, QPCI_DEVFN(SLOT2, 0));
-    nested_build_entries(&t2);
+    *t2 = *t;
+    t2->bdf = bdf2;
+    nested_setup_device(t2, 0, QPCI_DEVFN(SLOT2, 0));
+    nested_build_entries(t2);
+    return true;
+}
 
+/* Both name the same table. */
+static void two_translate(NestedTest *t, NestedTest *t2)
+{
+    nested_step(t, SET_A);
+    nested_step(t2, SET_A);
+    qvtd_enable_translation(t->vtd, true);
+}
+
+/* Two devices: one stage 2, and one stage 1 where they name the same table */
+static void test_share(void)
+{
+    VTDHostEntry one, two;
+    NestedTest t, t2;
+
+    if (!two_setup(&t, &t2)) {
+        return;
+    }
     g_assert_cmpint(nested_calls(&t, "iommu-ioas-alloc"), ==, 1);
     g_assert_cmpint(nested_calls(&t, "iommu-hwpt-alloc"), ==, 1);
     one = vtd_host_entry(t.bdf);
-    two = vtd_host_entry(bdf2);
+    two = vtd_host_entry(t2.bdf);
     g_assert_cmphex(one.stage2, ==, two.stage2);
     g_assert_cmpuint(one.domain_id, ==, two.domain_id);
 
-    nested_step(&t, SET_A);
-    nested_step(&t2, SET_A);
-    qvtd_enable_translation(t.vtd, true);
+    two_translate(&t, &t2);
     one = vtd_host_entry(t.bdf);
-    two = vtd_host_entry(bdf2);
+    two = vtd_host_entry(t2.bdf);
     g_assert_cmpuint(one.pgtt, ==, PGTT_NESTED);
     g_assert_cmpuint(two.pgtt, ==, PGTT_NESTED);
     g_assert_cmpint(nested_calls(&t, "iommu-hwpt-alloc"), ==, 2);
@@ -64,6 +82,36 @@ static void test_share(void)
     nested_check_host(&t2, 0, 0);
     nested_check_host(&t, PGTT_NESTED, t.tables[TABLE_A].root);
     nested_check_dma(&t, TO_B);
+
+    g_free(t2.edu.dev);
+    nested_teardown(&t);
+}
+
+/* Neither goes on with what was not invalidated; each is back when asked for. */
+static void test_share_failure(void)
+{
+    NestedTest t, t2;
+
+    if (!two_setup(&t, &t2)) {
+        return;
+    }
+    two_translate(&t, &t2);
+    nested_check_dma(&t, TO_A);
+    nested_check_dma(&t2, TO_A);
+    nested_step(&t, REMAP_B);
+    nested_step(&t, FAIL_INVALIDATE_3);
+    nested_step(&t, INV_PAGE);
+    nested_check_host(&t, 0, 0);
+    nested_check_host(&t2, 0, 0);
+    nested_check_fault(&t, 0x5b);
+    nested_check_dma(&t, BLOCKED);
+    nested_check_dma(&t2, BLOCKED);
+
+    nested_step(&t, PC_GLOBAL);
+    nested_check_host(&t, PGTT_NESTED, t.tables[TABLE_A].root);
+    nested_check_host(&t2, PGTT_NESTED, t.tables[TABLE_A].root);
+    nested_check_dma(&t, TO_B);
+    nested_check_dma(&t2, TO_B);
 
     g_free(t2.edu.dev);
     nested_teardown(&t);
@@ -139,6 +187,7 @@ int main(int argc, char **argv)
         return 0;
     }
     qtest_add_func("/intel-iommu/nested/share", test_share);
+    qtest_add_func("/intel-iommu/nested/share-failure", test_share_failure);
     qtest_add_func("/intel-iommu/nested/unplug", test_unplug);
     qtest_add_func("/intel-iommu/nested/plug-translated", test_plug_translated);
 

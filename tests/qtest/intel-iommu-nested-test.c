@@ -148,7 +148,8 @@ static void test_map_is_free(void)
 
 /*
  * What is submitted in one go is one ioctl.  The ranges are of a page each,
- * @apart bytes from one to the next; the last is the page that changed.
+ * @apart bytes from one to the next; the last is the page that changed.  Where
+ * the kernel stops half-way, what it did not do is sent again.
  */
 typedef struct BatchRow {
     const char *name;
@@ -156,7 +157,10 @@ typedef struct BatchRow {
     unsigned descriptors;
     uint64_t apart;
     unsigned calls, entries, full_flushes;
+    const char *inject;         /* of the iommufd object, or NULL */
 } BatchRow;
+
+#define STOPS   "iommu-hwpt-invalidate 5 "      /* EIO */
 
 static const BatchRow batch_rows[] = {
     { "apart", "nested=on", 64, 2 * PAGE, 1, 64, 0 },
@@ -165,6 +169,13 @@ static const BatchRow batch_rows[] = {
     { "most", "nested=on", 256, 2 * PAGE, 1, 256, 0 },
     { "too-many", "nested=on", 257, 2 * PAGE, 1, 1, 1 },
     { "off", "nested=on,x-batch=off", 64, 2 * PAGE, 64, 64, 0 },
+    { "stops-once", "nested=on", 64, 2 * PAGE, 2, 64 + 54, 0, STOPS "1 0 10" },
+    { "stops-twice", "nested=on", 64, 2 * PAGE, 3, 64 + 54 + 44, 0,
+      STOPS "2 0 10" },
+    { "stops-at-first", "nested=on", 64, 2 * PAGE, 2, 64 + 1, 1, STOPS "1" },
+    { "stops-then-no-more", "nested=on", 1, 0, 2, 1 + 1, 1, STOPS "1 0 10" },
+    { "stops-at-last", "nested=on", 64, 2 * PAGE, 2, 64 + 1, 0,
+      STOPS "1 0 63" },
 };
 
 static void test_batch(gconstpointer data)
@@ -187,6 +198,11 @@ static void test_batch(gconstpointer data)
     calls = nested_calls(&t, "iommu-hwpt-invalidate");
     entries = nested_counter(&t, "invalidation-entries");
     full_flushes = nested_counter(&t, "full-flushes");
+    if (row->inject) {
+        qtest_qmp_assert_success(t.qts, "{'execute': 'qom-set', 'arguments': {"
+                                 "'path': '/objects/iommufd0', 'property': "
+                                 "'x-inject', 'value': %s}}", row->inject);
+    }
     for (unsigned i = 1; i <= row->descriptors; i++) {
         const uint64_t desc[4] = {
             QVTD_INV_PIOTLB_PAGE(DID, 0),
