@@ -93,8 +93,10 @@ void vtd_walk_reset_locked(IntelIOMMUState *s)
         /* Lives as long as the unit, which can't be unplugged. */
         s->walk = g_new0(struct VTDWalk, 1);
         s->walk->cache = vtd_walk_cache_new();
+        s->walk->psc = vtd_walk_psc_new();
     }
     vtd_walk_cache_clear(s->walk->cache);
+    vtd_walk_psc_clear(s->walk->psc);
     s->walk->ttm = vtd_core_ttm(s);
 }
 
@@ -202,7 +204,7 @@ static int walk_pass_through(const VTDWalkRequest *req, VTDWalkPage *page)
     return 0;
 }
 
-static int walk_by_type(const VTDWalkRequest *req, VTDWalkPage *page)
+static int walk_from(const VTDWalkRequest *req, VTDWalkPage *page)
 {
     static const VTDWalkReasons reasons = {
         .beyond = VTD_SM_BEYOND,
@@ -219,6 +221,25 @@ static int walk_by_type(const VTDWalkRequest *req, VTDWalkPage *page)
     default:
         return walk_pass_through(req, page);
     }
+}
+
+/*
+ * A table's entry that gained a right, or a page, needs no invalidation: so a
+ * fault must not come from a cached table.
+ */
+static int walk_by_type(VTDWalkRequest *req, VTDWalkPage *page)
+{
+    struct VTDWalk *walk = req->iommu->walk;
+    int ret;
+
+    walk->reads = 0;
+    walk->psc_hits = 0;
+    ret = walk_from(req, page);
+    if (ret && walk->psc_hits) {
+        req->from_top = true;
+        ret = walk_from(req, page);
+    }
+    return ret;
 }
 
 static bool overlaps_interrupts(uint64_t out, unsigned size_lg2)
@@ -271,13 +292,15 @@ static int walk_tables(IntelIOMMUState *s, Requester *r, VTDWalkPage *page)
         return ret;
     }
     req.priv = r->tag.priv;
+    req.pasid_id = r->tag.pasid;
     ret = walk_by_type(&req, page);
     ret = ret ?: walk_check_output(page);
     if (!ret && req.pasid->pgtt != VTD_WALK_PASS_THROUGH) {
         vtd_walk_iotlb_add(s->walk->cache, r->tag, tlp->addr, req.pasid, page);
     }
-    trace_vtd_walk(r->tag.sid, r->tag.pasid, tlp->addr, tlp->write, -ret,
-                   ret ? 0 : page->out, ret ? 0 : page->size_lg2);
+    trace_vtd_walk(r->tag.sid, r->tag.pasid, tlp->addr, tlp->write,
+                   s->walk->reads, -ret, ret ? 0 : page->out,
+                   ret ? 0 : page->size_lg2);
     return ret;
 }
 

@@ -45,6 +45,7 @@ typedef struct VTDWalkInvalidation {
     bool by_did;
     bool by_pasid;          /* translations through stage 1 only, too */
     bool by_page;
+    bool leaf_only;         /* IH: tables above the pages stay as they are */
     uint16_t did;
     uint32_t pasid;
     uint64_t first, last;   /* addresses of by_page, both inclusive */

@@ -8,15 +8,16 @@
 #include "qemu/atomic.h"
 #include "exec/address-spaces.h"
 #include "system/dma.h"
-#include "intel_iommu_walk_internal.h"
+#include "intel_iommu_walk_state.h"
 
 /* A table in a device's registers is an access error, not a device access. */
 static const MemTxAttrs ram_only = { .memory = 1 };
 
-bool vtd_walk_entry_read(hwaddr addr, uint64_t *entry)
+bool vtd_walk_entry_read(IntelIOMMUState *s, hwaddr addr, uint64_t *entry)
 {
     uint64_t raw;
 
+    s->walk->reads++;
     if (dma_memory_read(&address_space_memory, addr, &raw, sizeof(raw),
                         ram_only)) {
         return false;

@@ -39,9 +39,11 @@ enum {
 typedef struct VTDWalkRequest {
     IntelIOMMUState *iommu;
     const VTDWalkPasid *pasid;
+    uint32_t pasid_id;      /* its number */
     hwaddr addr;
     bool write;
     bool priv;              /* supervisor privilege */
+    bool from_top;          /* use no cached table */
 } VTDWalkRequest;
 
 /* What one stage, or both, make of an address */
@@ -122,8 +124,8 @@ static inline uint64_t vtd_walk_slot(uint64_t table, unsigned level,
 
 /* intel_iommu_walk_entry.c: paging-structure entries in guest RAM */
 
-/* Return: false if no RAM is there. */
-bool vtd_walk_entry_read(hwaddr addr, uint64_t *entry);
+/* Counted, for the trace.  Return: false if no RAM is there. */
+bool vtd_walk_entry_read(IntelIOMMUState *s, hwaddr addr, uint64_t *entry);
 
 typedef enum VTDWalkUpdate {
     VTD_WALK_UPDATE_DONE,

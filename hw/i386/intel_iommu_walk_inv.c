@@ -20,6 +20,9 @@
 #define PC_G_GLOBAL     3
 #define PC_RSVD         0xfff000000000f1c0ULL
 
+/* Invalidation hint, VT-d 6.5.2.3, 6.5.2.4 and 11.4.6.2 */
+#define INV_IH          (1ULL << 6)
+
 static void inv_run(IntelIOMMUState *s, const char *what,
                     const VTDWalkInvalidation *inv)
 {
@@ -27,13 +30,17 @@ static void inv_run(IntelIOMMUState *s, const char *what,
                               inv->last);
     QEMU_LOCK_GUARD(&s->iommu_lock);
     vtd_walk_cache_invalidate(s->walk->cache, inv);
+    vtd_walk_psc_invalidate(s->walk->psc, inv);
 }
 
-static void inv_set_page(VTDWalkInvalidation *inv, uint64_t addr, unsigned am)
+/* @hint: IH, at the same place of all three forms */
+static void inv_set_page(VTDWalkInvalidation *inv, uint64_t addr, unsigned am,
+                         uint64_t hint)
 {
     uint64_t size = VTD_PAGE_SIZE << MIN(am, VTD_MAMV);
 
     inv->by_page = true;
+    inv->leaf_only = hint & INV_IH;
     inv->first = addr & ~(size - 1);
     inv->last = inv->first + size - 1;
 }
@@ -48,12 +55,11 @@ static void inv_iotlb(IntelIOMMUState *s, uint64_t lo, uint64_t hi)
     }
     if ((lo & VTD_INV_DESC_IOTLB_G) == VTD_INV_DESC_IOTLB_PAGE) {
         inv_set_page(&inv, VTD_INV_DESC_IOTLB_ADDR(hi),
-                     VTD_INV_DESC_IOTLB_AM(hi));
+                     VTD_INV_DESC_IOTLB_AM(hi), hi);
     }
     inv_run(s, "iotlb", &inv);
 }
 
-/* IH asks to keep non-leaf entries: none are cached. */
 static void inv_piotlb(IntelIOMMUState *s, uint64_t lo, uint64_t hi)
 {
     VTDWalkInvalidation inv = {
@@ -65,7 +71,7 @@ static void inv_piotlb(IntelIOMMUState *s, uint64_t lo, uint64_t hi)
 
     if ((lo & VTD_INV_DESC_PIOTLB_G) == VTD_INV_DESC_PIOTLB_PSI_IN_PASID) {
         inv_set_page(&inv, VTD_INV_DESC_PIOTLB_ADDR(hi),
-                     VTD_INV_DESC_PIOTLB_AM(hi));
+                     VTD_INV_DESC_PIOTLB_AM(hi), hi);
     }
     inv_run(s, "piotlb", &inv);
 }
@@ -129,7 +135,7 @@ void vtd_walk_iotlb_reg(IntelIOMMUState *s, uint64_t val)
         if (VTD_IVA_AM(iva) > VTD_MAMV) {
             return;
         }
-        inv_set_page(&inv, VTD_IVA_ADDR(iva), VTD_IVA_AM(iva));
+        inv_set_page(&inv, VTD_IVA_ADDR(iva), VTD_IVA_AM(iva), iva);
         /* fall through */
     case VTD_TLB_DSI_FLUSH:
         inv.by_did = true;

@@ -9,7 +9,7 @@
  */
 
 #include "qemu/osdep.h"
-#include "intel_iommu_walk_internal.h"
+#include "intel_iommu_walk_state.h"
 
 #define S1_P        (1ULL << 0)
 #define S1_RW       (1ULL << 1)
@@ -55,9 +55,9 @@ static bool s1_canonical(uint64_t addr, unsigned levels)
     return sextract64(addr, 0, width) == (int64_t)addr;
 }
 
-/* Where the stage-1 entry at @slot lies in memory. */
-static int s1_slot(const VTDWalkRequest *req, uint64_t slot, bool top,
-                   bool write, hwaddr *out)
+/* Where the stage-1 table, or entry, at @addr lies in memory. */
+static int s1_locate(const VTDWalkRequest *req, uint64_t addr, bool top,
+                     bool write, hwaddr *out)
 {
     const VTDWalkReasons reasons = {
         .beyond = VTD_SM_S1_BEYOND_S2,
@@ -68,18 +68,24 @@ static int s1_slot(const VTDWalkRequest *req, uint64_t slot, bool top,
     int ret;
 
     if (req->pasid->pgtt != VTD_WALK_NESTED) {
-        *out = slot;
+        *out = addr;
         return 0;
     }
-    ret = vtd_walk_stage2(req, slot, write, &reasons, &page);
+    ret = vtd_walk_stage2(req, addr, write, &reasons, &page);
     *out = ret ? 0 : page.out;
     return ret;
 }
 
+static bool s1_is_top(const VTDWalkRequest *req, const VTDWalkTable *t)
+{
+    return t->level == req->pasid->s1_levels;
+}
+
 /* VT-d 3.6.3: set accessed and dirty bits, with stage 2's leave to write. */
-static int s1_mark(const VTDWalkRequest *req, uint64_t slot, bool top,
+static int s1_mark(const VTDWalkRequest *req, const VTDWalkTable *t,
                    uint64_t *entry, uint64_t bits, bool *again)
 {
+    uint64_t slot = vtd_walk_slot(t->table, t->level, req->addr);
     hwaddr where;
     int ret;
 
@@ -87,7 +93,7 @@ static int s1_mark(const VTDWalkRequest *req, uint64_t slot, bool top,
     if ((*entry & bits) == bits) {
         return 0;
     }
-    ret = s1_slot(req, slot, top, true, &where);
+    ret = s1_locate(req, slot, s1_is_top(req, t), true, &where);
     if (ret) {
         return ret;
     }
@@ -103,73 +109,93 @@ static int s1_mark(const VTDWalkRequest *req, uint64_t slot, bool top,
     }
 }
 
-typedef struct S1Rights {
-    bool user;
-    bool write;
-} S1Rights;
-
 /* VT-d 3.6.1: the rights of all levels, against what is asked. */
-static int s1_check(const VTDWalkRequest *req, S1Rights *rights)
+static int s1_check(const VTDWalkRequest *req, bool user, bool *write)
 {
     if (req->priv) {
         /* A supervisor may go anywhere, and ignore R/W without WPE. */
-        rights->write |= !req->pasid->wpe;
-    } else if (!rights->user) {
+        *write |= !req->pasid->wpe;
+    } else if (!user) {
         return -VTD_SM_USER;
     }
-    return req->write && !rights->write ? -VTD_SM_WRITE : 0;
+    return req->write && !*write ? -VTD_SM_WRITE : 0;
 }
 
 /* Read, and judge by itself, the entry for the request's address. */
-static int s1_fetch(const VTDWalkRequest *req, uint64_t slot, unsigned level,
+static int s1_fetch(const VTDWalkRequest *req, const VTDWalkTable *t,
                     uint64_t *entry)
 {
-    bool top = level == req->pasid->s1_levels;
-    hwaddr where;
-    int ret = s1_slot(req, slot, top, false, &where);
+    hwaddr where = vtd_walk_slot(t->host, t->level, req->addr);
 
-    if (ret) {
-        return ret;
-    }
-    if (!vtd_walk_entry_read(where, entry)) {
-        return top ? -VTD_SM_S1_TOP_ACCESS : -VTD_SM_S1_ACCESS;
+    if (!vtd_walk_entry_read(req->iommu, where, entry)) {
+        return s1_is_top(req, t) ? -VTD_SM_S1_TOP_ACCESS : -VTD_SM_S1_ACCESS;
     }
     if (!(*entry & S1_P)) {
         return -VTD_SM_S1_P;
     }
-    if (*entry & s1_reserved(req->iommu, level, *entry)) {
+    if (*entry & s1_reserved(req->iommu, t->level, *entry)) {
         return -VTD_SM_S1_RSVD;
     }
     return 0;
 }
 
-/* Down the tables to the last entry. */
-static int s1_descend(const VTDWalkRequest *req, unsigned *leaf_level,
-                      uint64_t *leaf, S1Rights *rights)
+/* The table that the walk begins at */
+static int s1_begin(const VTDWalkRequest *req, VTDWalkTable *t)
 {
-    uint64_t address = VTD_HAW_MASK(req->iommu->aw_bits) & VTD_PAGE_MASK_4K;
-    unsigned level = req->pasid->s1_levels;
-    uint64_t table = req->pasid->s1_root, entry, slot, bits;
-    S1Rights above = { true, true };
-    bool again = false;
-    int ret, tries = 0;
+    if (vtd_walk_psc_find(req, VTD_WALK_STAGE1, req->addr, t)) {
+        return 0;
+    }
+    *t = (VTDWalkTable) {
+        .table = req->pasid->s1_root,
+        .level = req->pasid->s1_levels,
+        .access = true,
+        .write = true,
+    };
+    return s1_locate(req, t->table, true, false, &t->host);
+}
 
-    for (;;) {
-        slot = vtd_walk_slot(table, level, req->addr);
-        ret = s1_fetch(req, slot, level, &entry);
+/* Down to the table that @entry leads to */
+static int s1_enter(const VTDWalkRequest *req, VTDWalkTable *t, uint64_t entry,
+                    bool user, bool write)
+{
+    int ret;
+
+    t->table = entry & VTD_HAW_MASK(req->iommu->aw_bits) & VTD_PAGE_MASK_4K;
+    t->access = user;
+    t->write = write;
+    t->level--;
+    ret = s1_locate(req, t->table, false, false, &t->host);
+    if (!ret) {
+        vtd_walk_psc_add(req, VTD_WALK_STAGE1, req->addr, t);
+    }
+    return ret;
+}
+
+/* Down the tables to the last entry */
+static int s1_descend(const VTDWalkRequest *req, unsigned *leaf_level,
+                      uint64_t *leaf, bool *write)
+{
+    bool again = false, user, is_leaf;
+    uint64_t entry, bits;
+    int ret, tries = 0;
+    VTDWalkTable t;
+
+    ret = s1_begin(req, &t);
+    while (!ret) {
+        ret = s1_fetch(req, &t, &entry);
         if (ret) {
             return ret;
         }
-        rights->user = above.user && (entry & S1_US);
-        rights->write = above.write && (entry & S1_RW);
+        user = t.access && (entry & S1_US);
+        *write = t.write && (entry & S1_RW);
+        is_leaf = s1_is_leaf(t.level, entry);
 
         bits = S1_ACCESSED;
-        if (s1_is_leaf(level, entry)) {
-            ret = s1_check(req, rights);
+        if (is_leaf) {
+            ret = s1_check(req, user, write);
             bits |= req->write ? S1_DIRTY : 0;
         }
-        ret = ret ?: s1_mark(req, slot, level == req->pasid->s1_levels,
-                             &entry, bits, &again);
+        ret = ret ?: s1_mark(req, &t, &entry, bits, &again);
         if (ret) {
             return ret;
         }
@@ -177,33 +203,29 @@ static int s1_descend(const VTDWalkRequest *req, unsigned *leaf_level,
             if (++tries > 16) {
                 return -VTD_SM_S1_AD_FAILED;
             }
-            continue;
+        } else if (is_leaf) {
+            *leaf_level = t.level;
+            *leaf = entry;
+            return 0;
+        } else {
+            ret = s1_enter(req, &t, entry, user, *write);
         }
-        if (s1_is_leaf(level, entry)) {
-            break;
-        }
-        above = *rights;
-        table = entry & address;
-        level--;
     }
-
-    *leaf_level = level;
-    *leaf = entry;
-    return 0;
+    return ret;
 }
 
 int vtd_walk_stage1(const VTDWalkRequest *req, VTDWalkPage *page)
 {
     VTDWalkPage below;
-    S1Rights rights;
     uint64_t entry, mask;
     unsigned level;
+    bool write;
     int ret;
 
     if (!s1_canonical(req->addr, req->pasid->s1_levels)) {
         return -VTD_SM_CANONICAL;
     }
-    ret = s1_descend(req, &level, &entry, &rights);
+    ret = s1_descend(req, &level, &entry, &write);
     if (ret) {
         return ret;
     }
@@ -213,7 +235,7 @@ int vtd_walk_stage1(const VTDWalkRequest *req, VTDWalkPage *page)
     page->out = (entry & mask & VTD_HAW_MASK(req->iommu->aw_bits)) |
                 (req->addr & ~mask);
     page->read = true;
-    page->write = rights.write && (entry & S1_DIRTY);
+    page->write = write && (entry & S1_DIRTY);
     if (req->pasid->pgtt != VTD_WALK_NESTED) {
         return 0;
     }

@@ -7,7 +7,7 @@
  */
 
 #include "qemu/osdep.h"
-#include "intel_iommu_walk_internal.h"
+#include "intel_iommu_walk_state.h"
 
 #define S2_READ     (1ULL << 0)
 #define S2_WRITE    (1ULL << 1)
@@ -82,41 +82,35 @@ static int s2_leaf(const VTDWalkRequest *req, bool write,
     return ret;
 }
 
-int vtd_walk_stage2(const VTDWalkRequest *req, uint64_t addr, bool write,
-                    const VTDWalkReasons *reasons, VTDWalkPage *page)
+/* Down the tables to the last entry; rights of all levels are in @page. */
+static int s2_descend(const VTDWalkRequest *req, uint64_t addr, bool write,
+                      const VTDWalkReasons *reasons, VTDWalkTable *t,
+                      uint64_t *entry, VTDWalkPage *page)
 {
     IntelIOMMUState *s = req->iommu;
-    unsigned level = req->pasid->s2_levels;
-    uint64_t table = req->pasid->s2_root, address = VTD_HAW_MASK(s->aw_bits);
-    bool read_all = true, write_all = true, again = false;
-    uint64_t entry, offset;
-    hwaddr slot;
+    uint64_t address = VTD_HAW_MASK(s->aw_bits) & VTD_PAGE_MASK_4K;
+    bool again = false, leaf;
     int ret, tries = 0;
-
-    if (addr >> req->pasid->s2_width) {
-        return -reasons->beyond;
-    }
+    hwaddr slot;
 
     for (;;) {
-        slot = vtd_walk_slot(table, level, addr);
-        if (!vtd_walk_entry_read(slot, &entry)) {
-            return level == req->pasid->s2_levels ? -VTD_SM_S2_TOP_ACCESS
-                                                  : -VTD_SM_S2_ACCESS;
+        slot = vtd_walk_slot(t->host, t->level, addr);
+        if (!vtd_walk_entry_read(s, slot, entry)) {
+            return t->level == req->pasid->s2_levels ? -VTD_SM_S2_TOP_ACCESS
+                                                     : -VTD_SM_S2_ACCESS;
         }
-        if (!(entry & (S2_READ | S2_WRITE))) {
+        if (!(*entry & (S2_READ | S2_WRITE))) {
             return -VTD_SM_S2_P;
         }
-        if (entry & s2_reserved(s, level, s2_is_leaf(level, entry))) {
+        leaf = s2_is_leaf(t->level, *entry);
+        if (*entry & s2_reserved(s, t->level, leaf)) {
             return -VTD_SM_S2_RSVD;
         }
-        page->read = read_all && (entry & S2_READ);
-        page->write = write_all && (entry & S2_WRITE);
+        page->read = t->access && (*entry & S2_READ);
+        page->write = t->write && (*entry & S2_WRITE);
 
-        if (s2_is_leaf(level, entry)) {
-            ret = s2_leaf(req, write, reasons, slot, &entry, page, &again);
-        } else {
-            ret = s2_mark(req, slot, &entry, S2_ACCESSED, &again);
-        }
+        ret = leaf ? s2_leaf(req, write, reasons, slot, entry, page, &again)
+                   : s2_mark(req, slot, entry, S2_ACCESSED, &again);
         if (ret) {
             return ret;
         }
@@ -127,17 +121,44 @@ int vtd_walk_stage2(const VTDWalkRequest *req, uint64_t addr, bool write,
             }
             continue;
         }
-        if (s2_is_leaf(level, entry)) {
-            break;
+        if (leaf) {
+            return 0;
         }
-        read_all = page->read;
-        write_all = page->write;
-        table = entry & address & VTD_PAGE_MASK_4K;
-        level--;
+        t->table = t->host = *entry & address;
+        t->access = page->read;
+        t->write = page->write;
+        t->level--;
+        vtd_walk_psc_add(req, VTD_WALK_STAGE2, addr, t);
+    }
+}
+
+int vtd_walk_stage2(const VTDWalkRequest *req, uint64_t addr, bool write,
+                    const VTDWalkReasons *reasons, VTDWalkPage *page)
+{
+    IntelIOMMUState *s = req->iommu;
+    uint64_t entry, mask;
+    VTDWalkTable t;
+    int ret;
+
+    if (addr >> req->pasid->s2_width) {
+        return -reasons->beyond;
+    }
+    if (!vtd_walk_psc_find(req, VTD_WALK_STAGE2, addr, &t)) {
+        t = (VTDWalkTable) {
+            .table = req->pasid->s2_root,
+            .host = req->pasid->s2_root,
+            .level = req->pasid->s2_levels,
+            .access = true,
+            .write = true,
+        };
+    }
+    ret = s2_descend(req, addr, write, reasons, &t, &entry, page);
+    if (ret) {
+        return ret;
     }
 
-    page->size_lg2 = vtd_walk_level_lg2(level);
-    offset = addr & ~vtd_walk_page_mask(page->size_lg2);
-    page->out = (entry & address & vtd_walk_page_mask(page->size_lg2)) | offset;
+    page->size_lg2 = vtd_walk_level_lg2(t.level);
+    mask = vtd_walk_page_mask(page->size_lg2);
+    page->out = (entry & VTD_HAW_MASK(s->aw_bits) & mask) | (addr & ~mask);
     return 0;
 }

@@ -8,10 +8,15 @@
 #define HW_I386_INTEL_IOMMU_WALK_STATE_H
 
 #include "intel_iommu_walk_cache.h"
+#include "intel_iommu_walk_psc.h"
 
 struct VTDWalk {
     unsigned ttm;           /* translation table mode in force, VT-d 11.4.5 */
-    VTDWalkCache *cache;    /* under the IOMMU lock */
+    /* Under the IOMMU lock; the numbers are those of the walk that runs. */
+    VTDWalkCache *cache;
+    VTDWalkPSC *psc;
+    unsigned psc_hits;
+    unsigned reads;         /* of entries */
 
     /* intel_iommu_ats*.c; BQL */
     PCIBus *bus;            /* the root bus whose devices it serves */

@@ -15,6 +15,9 @@
 
 typedef enum Change {
     CHANGE_LEAF,            /* the page's entry of the innermost stage */
+    CHANGE_S1_LINK,         /* the entry above the page's, to another table */
+    CHANGE_S2_LINK,
+    CHANGE_S1_PLACE,        /* where stage 2 has the last table of stage 1 */
     CHANGE_STAGE1,          /* the PASID entry's pointer, to another table */
     CHANGE_RID_PASID,       /* the context entry's, to one with another table */
 } Change;
@@ -35,6 +38,9 @@ typedef struct InvRow {
 #define PASID   WORLD_PASID
 #define AM(am)  (1ULL << 63 | (am))     /* bit 63 of .hi: take the address */
 #define IH      (1ULL << 6)
+
+/* From the world's IOVA to its GPA, in pages */
+#define TO_GPA  (-(int64_t)(WORLD_IOVA_SHIFT >> 12))
 
 static const InvRow inv_rows[] = {
     { "iotlb/global/first", 1, CHANGE_LEAF, QVTD_INV_IOTLB_GLOBAL },
@@ -89,6 +95,42 @@ static const InvRow inv_rows[] = {
     { "piotlb/page/other-domain", 3, CHANGE_LEAF,
       QVTD_INV_PIOTLB_PAGE(DID + 1, PASID), AM(0), .kept = true },
 
+    /* Tables above the page's are cached too, and IH says they may stay. */
+    { "link/piotlb/page/first", 1, CHANGE_S1_LINK,
+      QVTD_INV_PIOTLB_PAGE(DID, PASID), AM(0) },
+    { "link/piotlb/page/nested", 3, CHANGE_S1_LINK,
+      QVTD_INV_PIOTLB_PAGE(DID, PASID), AM(0) },
+    { "link/piotlb/page/ih", 3, CHANGE_S1_LINK,
+      QVTD_INV_PIOTLB_PAGE(DID, PASID), AM(0) | IH, .kept = true },
+    { "link/piotlb/pasid", 3, CHANGE_S1_LINK, QVTD_INV_PIOTLB_ALL(DID, PASID) },
+    { "link/piotlb/leaves-stage2", 3, CHANGE_S2_LINK,
+      QVTD_INV_PIOTLB_ALL(DID, PASID), .kept = true },
+    { "link/iotlb/global", 3, CHANGE_S2_LINK, QVTD_INV_IOTLB_GLOBAL },
+    { "link/iotlb/domain", 3, CHANGE_S2_LINK, QVTD_INV_IOTLB_DOMAIN(DID) },
+    { "link/iotlb/page/first", 1, CHANGE_S1_LINK, QVTD_INV_IOTLB_PAGE(DID),
+      AM(0), .page = 77 },
+    { "link/iotlb/page/second", 2, CHANGE_S2_LINK, QVTD_INV_IOTLB_PAGE(DID),
+      AM(0) },
+    { "link/iotlb/page/second/ih", 2, CHANGE_S2_LINK, QVTD_INV_IOTLB_PAGE(DID),
+      AM(0) | IH, .kept = true },
+    { "link/iotlb/page/nested", 3, CHANGE_S2_LINK, QVTD_INV_IOTLB_PAGE(DID),
+      AM(0), .page = TO_GPA },
+    { "link/iotlb/page/nested/other-page", 3, CHANGE_S2_LINK,
+      QVTD_INV_IOTLB_PAGE(DID), AM(0), .page = TO_GPA + 512, .kept = true },
+    { "link/iotlb/page/nested/ih", 3, CHANGE_S2_LINK, QVTD_INV_IOTLB_PAGE(DID),
+      AM(0) | IH, .page = TO_GPA, .kept = true },
+    { "link/iotlb/place/ih", 3, CHANGE_S1_PLACE, QVTD_INV_IOTLB_PAGE(DID),
+      AM(0) | IH, .page = 77 },
+    { "link/piotlb/place/ih", 3, CHANGE_S1_PLACE,
+      QVTD_INV_PIOTLB_PAGE(DID, PASID), AM(0) | IH, .kept = true },
+    { "link/pasid-cache/pasid", 3, CHANGE_S1_LINK,
+      QVTD_INV_PC_PASID(DID, PASID) },
+    { "link/pasid-cache/domain", 3, CHANGE_S2_LINK, QVTD_INV_PC_DOMAIN(DID) },
+    { "link/register/global", 3, CHANGE_S2_LINK,
+      .iotlb_reg = VTD_TLB_GLOBAL_FLUSH },
+    { "link/register/page/ih", 2, CHANGE_S2_LINK, .hi = AM(0) | IH,
+      .iotlb_reg = VTD_TLB_PSI_FLUSH | (uint64_t)DID << 32, .kept = true },
+
     { "pasid-cache/global", 1, CHANGE_STAGE1, QVTD_INV_PC_GLOBAL },
     { "pasid-cache/domain", 1, CHANGE_STAGE1, QVTD_INV_PC_DOMAIN(DID) },
     { "pasid-cache/pasid", 1, CHANGE_STAGE1, QVTD_INV_PC_PASID(DID, PASID) },
@@ -123,21 +165,47 @@ static const InvRow inv_rows[] = {
       .iotlb_reg = VTD_TLB_PSI_FLUSH | (uint64_t)DID << 32, .kept = true },
 };
 
-static void change_tables(World *w, const InvRow *row)
+static unsigned index_of(uint64_t addr)
 {
-    uint64_t mask = ADDRESS & ~((1ULL << (row->lg2 ?: 12)) - 1);
+    return (addr >> 12) & 511;
+}
 
+/* A table like the last one of @addr's, that leads to the other page. */
+static uint64_t other_table(World *w, uint64_t addr, uint64_t flags, bool s1)
+{
+    uint64_t table = qvtd_alloc(&w->vtd, 1);
+    uint64_t to = w->other + (s1 ? w->gpa - w->data : 0);
+
+    qtest_writeq(w->qts, table + index_of(addr) * 8, to | flags);
+    if (s1 && w->pgtt == 3) {
+        qvtd_map(&w->vtd, &w->s2, table + w->s1.shift, table, 12, QVTD_S2_PAGE);
+        qvtd_map(&w->vtd, &w->s2, to, w->other, 12, QVTD_S2_PAGE);
+    }
+    return table;
+}
+
+static void change_table(World *w, Change change)
+{
+    bool s1 = change != CHANGE_S2_LINK;
+    uint64_t addr = s1 ? w->iova : w->gpa, table, slot;
+
+    table = other_table(w, addr, s1 ? QVTD_S1_PAGE : QVTD_S2_PAGE, s1);
+    if (change == CHANGE_S1_PLACE) {
+        world_edit(w, S2_OF_S1_LEAF, ADDRESS, table);
+        return;
+    }
+    slot = qvtd_table_slot(&w->vtd, s1 ? &w->s1 : &w->s2, addr, 2);
+    qvtd_edit(&w->vtd, slot, ADDRESS, table + (s1 ? w->s1.shift : 0));
+}
+
+static void change_pointer(World *w, Change change)
+{
     QVTDPasid entry = { .pgtt = 1, .did = DID };
     QVTDTable fresh;
 
-    if (row->change == CHANGE_LEAF) {
-        world_edit(w, w->pgtt == 1 ? S1_LEAF : S2_LEAF, mask,
-                   w->other & mask);
-        return;
-    }
     qvtd_table_init(&w->vtd, &fresh, 4, 0, QVTD_S1_LINK);
     qvtd_map(&w->vtd, &fresh, w->iova, w->other, 12, QVTD_S1_PAGE);
-    if (row->change == CHANGE_STAGE1) {
+    if (change == CHANGE_STAGE1) {
         world_edit(w, PASID2, ADDRESS, fresh.root);
         return;
     }
@@ -146,6 +214,29 @@ static void change_tables(World *w, const InvRow *row)
                      qvtd_pasid_slot(&w->vtd, w->slot[CONTEXT0], PASID + 1),
                      &entry);
     world_edit(w, CONTEXT1, 0xfffff, PASID + 1);
+}
+
+static void change_leaf(World *w, const InvRow *row)
+{
+    uint64_t mask = ADDRESS & ~((1ULL << (row->lg2 ?: 12)) - 1);
+
+    world_edit(w, w->pgtt == 1 ? S1_LEAF : S2_LEAF, mask, w->other & mask);
+}
+
+static void change_tables(World *w, const InvRow *row)
+{
+    switch (row->change) {
+    case CHANGE_LEAF:
+        change_leaf(w, row);
+        break;
+    case CHANGE_S1_LINK:
+    case CHANGE_S2_LINK:
+    case CHANGE_S1_PLACE:
+        change_table(w, row->change);
+        break;
+    default:
+        change_pointer(w, row->change);
+    }
 }
 
 static void invalidate(World *w, const InvRow *row)
@@ -193,6 +284,31 @@ static void test_inv(gconstpointer opaque)
     world_stop(&w);
 }
 
+/*
+ * A right that is given needs no invalidation: the entry above the page's did
+ * not let writes pass when the page was read.
+ */
+static void test_right_given(gconstpointer opaque)
+{
+    unsigned pgtt = GPOINTER_TO_UINT(opaque);
+    const uint64_t write_bit = 1 << 1;
+    uint64_t slot;
+    World w;
+
+    world_start(&w, &(WorldSetup) { .pgtt = pgtt });
+    qvtd_set_root(&w.vtd, w.vtd.root, VTD_RTADDR_SMT);
+    slot = qvtd_table_slot(&w.vtd, pgtt == 2 ? &w.s2 : &w.s1, w.iova, 2);
+    qvtd_edit(&w.vtd, slot, write_bit, 0);
+    world_translate(&w);
+
+    qvtd_edu_read(&w.edu, w.iova, 16);
+    qvtd_edit(&w.vtd, slot, 0, write_bit);
+    qtest_memset(w.qts, w.data, 0xff, 16);
+    qvtd_edu_write(&w.edu, w.iova, 16);
+    g_assert_cmphex(qtest_readb(w.qts, w.data), !=, 0xff);
+    world_stop(&w);
+}
+
 /* A malformed PASID-cache descriptor stops the queue. */
 static void test_bad_descriptor(gconstpointer opaque)
 {
@@ -224,6 +340,9 @@ int main(int argc, char **argv)
     for (i = 0; i < ARRAY_SIZE(inv_rows); i++) {
         add(inv_rows[i].name, &inv_rows[i], test_inv);
     }
+    add("right-given/first", GUINT_TO_POINTER(1), test_right_given);
+    add("right-given/second", GUINT_TO_POINTER(2), test_right_given);
+    add("right-given/nested", GUINT_TO_POINTER(3), test_right_given);
     add("bad/granularity", &pc_granularity_2, test_bad_descriptor);
     add("bad/reserved", &pc_reserved, test_bad_descriptor);
     return g_test_run();

@@ -20,7 +20,6 @@
 /* All are multiples of 1 GiB: the place in a page of any size stays. */
 #define S2_SHIFT        0x40000000ULL       /* data: GPA - address in RAM */
 #define S1_TABLE_SHIFT  0x80000000ULL       /* tables: the same */
-#define IOVA_SHIFT      0x7f80000000ULL     /* IOVA - GPA */
 
 #define PATTERN_BYTES   16
 static const char pattern[PATTERN_BYTES] = "both stages, yes";
@@ -54,7 +53,7 @@ static void world_map(World *w, const WorldSetup *setup)
     w->other = OTHER_PAGE_ADDR;
     w->gpa = w->data + (nested ? S2_SHIFT : 0);
     w->iova = w->pgtt == 4 ? w->data
-                           : w->gpa + IOVA_SHIFT + setup->iova_base;
+                           : w->gpa + WORLD_IOVA_SHIFT + setup->iova_base;
 
     qvtd_table_init(v, &w->s1, setup->s1_levels, nested ? S1_TABLE_SHIFT : 0,
                     QVTD_S1_LINK);

@@ -27,6 +27,7 @@ typedef struct WorldSetup {
 #define WORLD_DID       7
 #define WORLD_PASID     5
 #define WORLD_RID_PRIV  (1ULL << 20)
+#define WORLD_IOVA_SHIFT 0x7f80000000ULL    /* IOVA - GPA; a multiple of 1 GiB */
 #define WORLD_NO_RAM    0x7f00000000ULL     /* nothing is there */
 #define WORLD_ROM       0xfffe0000ULL       /* entries, read-only */
 #define WORLD_S2_END    0x8000000000ULL     /* of a stage 2 of 3 levels */
