@@ -119,7 +119,7 @@ void iommufd_backend_disconnect(IOMMUFDBackend *be)
     trace_iommufd_backend_disconnect(be->fd, be->users);
 }
 
-void iommufd_backend_free_id(IOMMUFDBackend *be, uint32_t id)
+int iommufd_backend_try_free_id(IOMMUFDBackend *be, uint32_t id)
 {
     struct iommu_destroy cmd = { .size = sizeof(cmd), .id = id };
     int ret = iommufd_backend_call(be, IOMMUFD_IOCTL_DESTROY, be->fd, &cmd);
@@ -127,7 +127,15 @@ void iommufd_backend_free_id(IOMMUFDBackend *be, uint32_t id)
     trace_iommufd_backend_free_id(be->fd, id, ret);
     if (!ret) {
         iommufd_objects_remove(be->objects, id);
-    } else {
+    }
+    return ret;
+}
+
+void iommufd_backend_free_id(IOMMUFDBackend *be, uint32_t id)
+{
+    int ret = iommufd_backend_try_free_id(be, id);
+
+    if (ret) {
         /* EBUSY: something still refers to it, the caller's order is wrong */
         error_report_once("iommufd: object %u cannot be destroyed and is "
                           "leaked until the iommufd is closed: %s", id,

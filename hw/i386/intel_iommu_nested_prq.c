@@ -414,6 +414,42 @@ uint32_t vtd_nested_fault_queue_id(const VTDNestedFaultQueue *q)
     return q->id;
 }
 
+typedef struct BusyQueue {
+    IOMMUFDBackend *iommufd;
+    uint32_t id;
+} BusyQueue;
+
+static void queue_destroy_again(void *opaque)
+{
+    BusyQueue *busy = opaque;
+
+    iommufd_backend_free_id(busy->iommufd, busy->id);
+    iommufd_backend_disconnect(busy->iommufd);
+    object_unref(busy->iommufd);
+    g_free(busy);
+}
+
+/*
+ * The open file is a user of the object, and closed it stays open while the main
+ * loop's thread polls it, if we are a vCPU's thread.  In a bottom half that poll
+ * has ended.
+ */
+static void queue_destroy(IOMMUFDBackend *iommufd, uint32_t id)
+{
+    int ret = iommufd_backend_try_free_id(iommufd, id);
+    BusyQueue *busy;
+
+    if (!ret) {
+        return;
+    }
+    busy = g_new(BusyQueue, 1);
+    busy->iommufd = IOMMUFD_BACKEND(object_ref(iommufd));
+    busy->id = id;
+    /* It is connected, so this opens nothing. */
+    iommufd_backend_connect(iommufd, &error_abort);
+    aio_bh_schedule_oneshot(qemu_get_aio_context(), queue_destroy_again, busy);
+}
+
 void vtd_nested_fault_queue_put(VTDNestedFaultQueue *q)
 {
     if (!q || --q->users) {
@@ -422,9 +458,8 @@ void vtd_nested_fault_queue_put(VTDNestedFaultQueue *q)
     queue_listen(q, false);
     QLIST_REMOVE(q, next);
     timer_free(q->retry);
-    /* The open file is a user of the object. */
     close(q->fd);
-    iommufd_backend_free_id(q->iommufd, q->id);
+    queue_destroy(q->iommufd, q->id);
     g_hash_table_destroy(q->attaches);
     g_array_free(q->answers, true);
     g_free(q);

@@ -15,6 +15,7 @@
 #include "hw/pci/pcie.h"
 #include "hw/vfio/vfio-common.h"
 #include "system/iommufd.h"
+#include "pci-ats.h"
 #include "pci-pasid.h"
 
 /* PCI Express Base Specification, 7.8.9: version, and a width of 20 bits */
@@ -167,20 +168,20 @@ static bool is_function_reset(VFIOPCIDevice *vdev, uint32_t addr, uint32_t val,
 {
     uint32_t devctl = vdev->pdev.exp.exp_cap + PCI_EXP_DEVCTL;
 
-    return addr <= devctl && addr + len >= devctl + 2 &&
+    return pci_is_express(&vdev->pdev) &&
+           addr <= devctl && addr + len >= devctl + 2 &&
            (val >> (devctl - addr) * 8) & PCI_EXP_DEVCTL_BCR_FLR;
 }
 
 bool vfio_pci_pasid_write(VFIOPCIDevice *vdev, uint32_t addr, uint32_t val,
                           int len)
 {
-    if (!vdev->pasid_cap) {
-        return false;
-    }
     if (is_function_reset(vdev, addr, val, len)) {
         vfio_pci_pasid_reset(vdev);
+        vfio_pci_ats_reset(vdev);
     }
-    if (!ranges_overlap(addr, len, vdev->pasid_cap, PCI_EXT_CAP_PASID_SIZEOF)) {
+    if (!vdev->pasid_cap ||
+        !ranges_overlap(addr, len, vdev->pasid_cap, PCI_EXT_CAP_PASID_SIZEOF)) {
         return false;
     }
     /* Accesses are aligned, so that none goes beyond it on either side. */

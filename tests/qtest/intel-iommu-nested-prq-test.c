@@ -693,6 +693,31 @@ static void test_off(void)
     stop(&w);
 }
 
+static void inject(World *w, const char *what)
+{
+    qtest_qmp_assert_success(w->t.qts, "{'execute': 'qom-set', 'arguments': {"
+                             "'path': '/objects/iommufd0', 'property': "
+                             "'x-inject', 'value': %s}}", what);
+}
+
+/* As if another thread polled the queue's file while a vCPU lets go of it. */
+static void test_busy_queue(void)
+{
+    QDict *info;
+    World w;
+
+    start(&w, QTESTDEV_NO_PASID, 0);
+    /* The HWPT goes first. */
+    inject(&w, "iommu-destroy 16 1 1");
+    w.t.injected_destroys = 1;
+    leave(&w, LEAVE_TRANSLATION);
+    info = query(&w, "x-query-iommufd");
+    g_assert_true(qlist_empty(qdict_get_qlist(info, "fault-queues")));
+    qobject_unref(info);
+    g_assert_cmpint(nested_calls(&w.t, "iommu-destroy"), ==, 3);
+    stop(&w);
+}
+
 /* The kernel has no memory for a fault queue. */
 static void test_no_fault_queue(void)
 {
@@ -700,10 +725,7 @@ static void test_no_fault_queue(void)
 
     boot(&w, PROPS, REQUESTS_ALL);
     qvtd_writeq(w.t.vtd, DMAR_PQA_REG, QUEUE);
-    qtest_qmp_assert_success(w.t.qts, "{'execute': 'qom-set', 'arguments': {"
-                             "'path': '/objects/iommufd0', 'property': "
-                             "'x-inject', 'value': "
-                             "'iommu-fault-queue-alloc 12 1'}}");
+    inject(&w, "iommu-fault-queue-alloc 12 1");
     qvtd_enable_translation(w.t.vtd, true);
     nested_check_fault(&w.t, 0x5b);
     nested_check_host(&w.t, 0, 0);
@@ -720,8 +742,16 @@ static void test_no_fault_queue(void)
     stop(&w);
 }
 
-/* What a driver finds, and can set */
-static void test_capabilities(void)
+static void function_reset(World *w)
+{
+    uint8_t exp = qpci_find_capability(w->dev.dev, PCI_CAP_ID_EXP, 0);
+
+    qtestdev_config_writew(&w->dev, exp + PCI_EXP_DEVCTL,
+                           PCI_EXP_DEVCTL_BCR_FLR);
+}
+
+/* What a driver finds, and can set; @opaque: the function alone is reset */
+static void test_capabilities(gconstpointer opaque)
 {
     uint16_t ats, pri;
     World w;
@@ -738,10 +768,14 @@ static void test_capabilities(void)
     g_assert_cmpuint(qtestdev_config_readl(&w.dev, pri + PCI_PRI_ALLOC_REQ),
                      ==, HOST_ALLOCATION);
 
-    qtest_system_reset(w.t.qts);
-    g_free(w.dev.dev);
-    qtestdev_init(&w.dev, w.t.qts,
-                  qpci_device_find(w.t.pci, QPCI_DEVFN(SLOT, 0)));
+    if (opaque) {
+        function_reset(&w);
+    } else {
+        qtest_system_reset(w.t.qts);
+        g_free(w.dev.dev);
+        qtestdev_init(&w.dev, w.t.qts,
+                      qpci_device_find(w.t.pci, QPCI_DEVFN(SLOT, 0)));
+    }
     /* Off and stopped, as Linux wants it before it enables them. */
     g_assert_cmphex(qtestdev_config_readl(&w.dev, ats + PCI_ATS_CAP) >> 16, ==,
                     0);
@@ -787,7 +821,9 @@ int main(int argc, char **argv)
     qtest_add_func("/intel-iommu/nested/prq/off", test_off);
     qtest_add_func("/intel-iommu/nested/prq/no-fault-queue",
                    test_no_fault_queue);
-    qtest_add_func("/intel-iommu/nested/prq/capabilities", test_capabilities);
+    qtest_add_func("/intel-iommu/nested/prq/busy-queue", test_busy_queue);
+    add("capabilities", "reset", NULL, test_capabilities);
+    add("capabilities", "function-reset", (void *)true, test_capabilities);
 
     return nested_test_run();
 }

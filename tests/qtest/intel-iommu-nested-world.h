@@ -66,6 +66,7 @@ typedef struct NestedTest {
     uint64_t context_val[2];    /* what the context entry should hold */
     QVTDTable tables[TABLES_NR];    /* that of 5 levels leads to page B */
     uint64_t src;               /* what the device reads: IOVA_SRC */
+    int64_t injected_destroys;  /* failures of IOMMU_DESTROY, by x-inject */
 } NestedTest;
 
 /*

@@ -8,6 +8,8 @@
  * TAP.  Runs where the kernel has iommufd with PASIDs: 6.15 or later.
  *
  * usage: pasid-demo DDDD:BB:DD.F..., bound to vfio-pci
+ * With PASID_DEMO_PAUSE in the environment it waits for a line on its standard
+ * input once the PASIDs are attached, for others to look at them.
  */
 
 #include <errno.h>
@@ -147,6 +149,15 @@ static bool case_capability(void)
     return true;
 }
 
+static void pause_for_others(void)
+{
+    if (getenv("PASID_DEMO_PAUSE")) {
+        printf("# attached\n");
+        while (getchar() != '\n' && !feof(stdin)) {
+        }
+    }
+}
+
 static bool case_attach(void)
 {
     unsigned n;
@@ -168,6 +179,7 @@ static bool case_attach(void)
         ret = hostdev_attach(&dev, sp->pasid, sp->hwpt);
         CHECK(!ret, "attach: %d", ret);
     }
+    pause_for_others();
     return true;
 }
 
