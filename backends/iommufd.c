@@ -46,11 +46,19 @@ static const struct {
     IOCTL(ATTACH, VFIO_DEVICE_ATTACH_IOMMUFD_PT),
     IOCTL(DETACH, VFIO_DEVICE_DETACH_IOMMUFD_PT),
 #undef IOCTL
+    [IOMMUFD_IOCTL_FAULT_READ] = { "IOMMU_FAULT_QUEUE_READ" },
 };
 
 const char *iommufd_backend_ioctl_name(IOMMUFDIoctl nr)
 {
     return iommufd_ioctls[nr].name;
+}
+
+static void count_failure(IOMMUFDBackend *be, IOMMUFDIoctl nr, int err)
+{
+    be->failures[nr]++;
+    iommufd_objects_failed(be->objects, nr, err);
+    trace_iommufd_backend_ioctl_failed(be->fd, iommufd_ioctls[nr].name, err);
 }
 
 static int iommufd_backend_call_once(IOMMUFDBackend *be, IOMMUFDIoctl nr,
@@ -61,10 +69,7 @@ static int iommufd_backend_call_once(IOMMUFDBackend *be, IOMMUFDIoctl nr,
     be->calls[nr]++;
     if (iommufd_inject_ioctl(be, nr, fd, iommufd_ioctls[nr].request, arg)) {
         ret = -errno;
-        be->failures[nr]++;
-        iommufd_objects_failed(be->objects, nr, -ret);
-        trace_iommufd_backend_ioctl_failed(be->fd, iommufd_ioctls[nr].name,
-                                           -ret);
+        count_failure(be, nr, -ret);
     }
     return ret;
 }
@@ -350,6 +355,23 @@ bool iommufd_backend_alloc_fault_queue(IOMMUFDBackend *be, uint32_t *id,
     *fd = cmd.out_fault_fd;
     iommufd_objects_add_fault_queue(be->objects, *id);
     return true;
+}
+
+ssize_t iommufd_backend_read_faults(IOMMUFDBackend *be, int fd, void *faults,
+                                    size_t size)
+{
+    const IOMMUFDIoctl nr = IOMMUFD_IOCTL_FAULT_READ;
+    ssize_t ret = -1;
+
+    be->calls[nr]++;
+    if (!iommufd_inject_fails(be, nr)) {
+        ret = RETRY_ON_EINTR(read(fd, faults, size));
+    }
+    if (ret < 0) {
+        ret = -errno;
+        count_failure(be, nr, -ret);
+    }
+    return ret;
 }
 
 bool iommufd_backend_set_dirty_tracking(IOMMUFDBackend *be, uint32_t hwpt_id,

@@ -48,21 +48,31 @@ static void invalidate_part(struct iommu_hwpt_invalidate *cmd, unsigned part,
     }
 }
 
+bool iommufd_inject_fails(IOMMUFDBackend *be, IOMMUFDIoctl nr)
+{
+    if (likely(!be->inject.count || be->inject.nr != nr)) {
+        return false;
+    }
+    if (be->inject.skip) {
+        be->inject.skip--;
+        return false;
+    }
+    be->inject.count--;
+    errno = be->inject.err;
+    return true;
+}
+
 int iommufd_inject_ioctl(IOMMUFDBackend *be, IOMMUFDIoctl nr, int fd,
                          unsigned long request, void *arg)
 {
     int ret, err;
 
-    if (unlikely(be->inject.count && be->inject.nr == nr)) {
-        if (!be->inject.skip) {
-            be->inject.count--;
-            if (nr == IOMMUFD_IOCTL_HWPT_INVALIDATE) {
-                invalidate_part(arg, be->inject.part, fd, request);
-            }
+    if (unlikely(iommufd_inject_fails(be, nr))) {
+        if (nr == IOMMUFD_IOCTL_HWPT_INVALIDATE) {
+            invalidate_part(arg, be->inject.part, fd, request);
             errno = be->inject.err;
-            return -1;
         }
-        be->inject.skip--;
+        return -1;
     }
     /*
      * Not the bind: it enables the PCI device.  After allocations failed there

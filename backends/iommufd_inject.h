@@ -18,6 +18,9 @@
 int iommufd_inject_ioctl(IOMMUFDBackend *be, IOMMUFDIoctl nr, int fd,
                          unsigned long request, void *arg);
 
+/* Shall a call that is no ioctl fail?  With errno set, then. */
+bool iommufd_inject_fails(IOMMUFDBackend *be, IOMMUFDIoctl nr);
+
 void iommufd_inject_init(IOMMUFDBackend *be);
 void iommufd_inject_finalize(IOMMUFDBackend *be);
 /* The properties "x-inject" and "x-fail-nth" */

@@ -285,9 +285,10 @@ static bool queue_read(VTDNestedFaultQueue *q)
     ssize_t bytes;
 
     queue_write_answers(q);
-    bytes = RETRY_ON_EINTR(read(q->fd, faults, BATCH * sizeof(*faults)));
+    bytes = iommufd_backend_read_faults(q->iommufd, q->fd, faults,
+                                        BATCH * sizeof(*faults));
     if (bytes < 0) {
-        queue_read_failed(q, errno);
+        queue_read_failed(q, -bytes);
         return false;
     }
     put_faults(q, faults, bytes / sizeof(*faults));

@@ -41,6 +41,7 @@ typedef enum IOMMUFDIoctl {
     IOMMUFD_IOCTL_BIND,             /* VFIO_DEVICE_BIND_IOMMUFD */
     IOMMUFD_IOCTL_ATTACH,           /* VFIO_DEVICE_ATTACH_IOMMUFD_PT */
     IOMMUFD_IOCTL_DETACH,           /* VFIO_DEVICE_DETACH_IOMMUFD_PT */
+    IOMMUFD_IOCTL_FAULT_READ,       /* read() of a fault queue's file */
     IOMMUFD_IOCTL__MAX,
 } IOMMUFDIoctl;
 
@@ -117,6 +118,16 @@ bool iommufd_backend_alloc_faulting_hwpt(IOMMUFDBackend *be, uint32_t dev_id,
  */
 bool iommufd_backend_alloc_fault_queue(IOMMUFDBackend *be, uint32_t *id,
                                        int *fd, Error **errp);
+
+/**
+ * iommufd_backend_read_faults: What is in a fault queue, without waiting.
+ * @fd: of the queue
+ * @faults: room for struct iommu_hwpt_pgfault, @size bytes
+ *
+ * Return: the bytes read, or a negated errno.
+ */
+ssize_t iommufd_backend_read_faults(IOMMUFDBackend *be, int fd, void *faults,
+                                    size_t size);
 bool iommufd_backend_set_dirty_tracking(IOMMUFDBackend *be, uint32_t hwpt_id,
                                         bool start, Error **errp);
 bool iommufd_backend_get_dirty_bitmap(IOMMUFDBackend *be, uint32_t hwpt_id,

@@ -314,6 +314,37 @@ static void test_capability(void)
     pasid_teardown(&t);
 }
 
+/* x-pasid-cap-offset: the capability's place; in use, or odd, is refused. */
+static void test_offset(void)
+{
+    static const unsigned bad[] = { 0x100, 0xff2, 0xffc, 0x40 };
+    PasidTest t;
+
+    nested_start_props(&t.n, "nested=on,pasid=on",
+                       "-device pcie-root-port,id=rp");
+    for (int i = 0; i < ARRAY_SIZE(bad); i++) {
+        g_autofree char *want = g_strdup_printf("no room for a PASID "
+                                                "capability at 0x%x", bad[i]);
+        QDict *error = qtest_qmp_assert_failure_ref(
+            t.n.qts, "{'execute': 'device_add', 'arguments': {'driver': "
+            "'vfio-pci', 'host': %s, 'iommufd': 'iommufd0', 'bus': 'rp', "
+            "'x-pasid-cap-offset': %u}}", vtd_host_device(), bad[i]);
+
+        g_assert_nonnull(strstr(qdict_get_str(error, "desc"), want));
+        qobject_unref(error);
+    }
+    t.n.edu.dev = NULL;
+    pasid_teardown(&t);
+
+    pasid_setup_device(&t, "", ",x-pasid-cap-offset=0xff0");
+    g_assert_cmphex(qtestdev_find_ext_cap(&t.dev, PCI_EXT_CAP_ID_PASID), ==,
+                    0xff0);
+    write_entry(&t, PASID_X, ON_A);
+    inv(&t, QVTD_INV_PC_PASID(DID_X, PASID_X));
+    g_assert_cmpint(pasid_probe(&t, PASID_X), ==, TO_A);
+    pasid_teardown(&t);
+}
+
 /* The kernel has another use for PASID 0: a request with it is blocked. */
 static void test_zero(void)
 {
@@ -455,6 +486,7 @@ int main(int argc, char **argv)
         qtest_add_data_func(path, &cases[i], run_case);
     }
     qtest_add_func("/intel-iommu/pasid/capability", test_capability);
+    qtest_add_func("/intel-iommu/pasid/capability-offset", test_offset);
     qtest_add_func("/intel-iommu/pasid/zero", test_zero);
     qtest_add_func("/intel-iommu/pasid/high", test_high);
     qtest_add_func("/intel-iommu/pasid/reset", test_reset);

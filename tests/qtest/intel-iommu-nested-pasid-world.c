@@ -35,12 +35,18 @@ void pasid_write(PasidTest *t, uint32_t pasid, const QVTDPasid *entry)
 
 void pasid_setup(PasidTest *t, const char *props)
 {
+    pasid_setup_device(t, props, "");
+}
+
+void pasid_setup_device(PasidTest *t, const char *props,
+                        const char *device_props)
+{
     g_autofree char *device = NULL, *all = NULL;
     NestedTest *n = &t->n;
 
     device = g_strdup_printf("-device vfio-pci,id=dev,host=%s,"
-                             "iommufd=iommufd0,addr=%d", vtd_host_device(),
-                             SLOT);
+                             "iommufd=iommufd0,addr=%d%s", vtd_host_device(),
+                             SLOT, device_props);
     all = g_strdup_printf("nested=on,pasid=on%s", props);
     nested_start_props(n, all, device);
     n->devfn = QPCI_DEVFN(SLOT, 0);

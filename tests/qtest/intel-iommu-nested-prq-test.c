@@ -627,6 +627,32 @@ static void test_burst(void)
     stop(&w);
 }
 
+/* A group's index comes again before its answer: that request is refused. */
+static void test_index_twice(void)
+{
+    QTestdevCommand c;
+    World w;
+
+    start(&w, QTESTDEV_NO_PASID, 0);
+    c = command(&w, PASID_TESTDEV_PAGE_REQUEST | PASID_TESTDEV_WANT_READ |
+                PASID_TESTDEV_LAST | PASID_TESTDEV_ONE_GROUP);
+    c.length = PAGE;
+    c.prgi = 3;
+    g_assert_cmpuint(qtestdev_run(&w.dev, &c), ==, PASID_TESTDEV_OK);
+    await_tail(&w, 1);
+    g_assert_cmpuint(qtestdev_run(&w.dev, &c), ==, PASID_TESTDEV_OK);
+    await_responses(&w, 1, INVALID);
+    check_counted(&w, "requests 2 groups 2 refused 1 outstanding 1");
+    g_assert_cmpuint(tail(&w), ==, 1);
+
+    respond(&w, SID, QTESTDEV_NO_PASID, 3, SUCCESS);
+    c.prgi = 4;
+    g_assert_cmpuint(qtestdev_run(&w.dev, &c), ==, PASID_TESTDEV_OK);
+    await_tail(&w, 2);
+    check_counted(&w, "requests 3 groups 3 refused 1 answered 1 outstanding 1");
+    stop(&w);
+}
+
 /* The guest answers, but takes nothing out. */
 static void fill_queue(World *w)
 {
@@ -750,6 +776,44 @@ static void function_reset(World *w)
                            PCI_EXP_DEVCTL_BCR_FLR);
 }
 
+/* The queue can't be read now: a little later it can. */
+static void test_read_retried(void)
+{
+    World w;
+
+    start(&w, QTESTDEV_NO_PASID, 0);
+    inject(&w, "iommu-fault-queue-read 12 2");
+    start_write(&w);
+    await_tail(&w, 1);
+    g_assert_cmpint(nested_calls(&w.t, "iommu-fault-queue-read"), >=, 3);
+    map_page(&w);
+    respond(&w, SID, QTESTDEV_NO_PASID, PASID_TESTDEV_PRGI_CHANNEL, SUCCESS);
+    g_assert_cmpuint(qtestdev_finish(&w.dev, 0), ==, PASID_TESTDEV_OK);
+    g_assert_true(written(&w));
+    stop(&w);
+}
+
+/* It can't be read at all: its devices are blocked, and the kernel answers. */
+static void test_read_failed(void)
+{
+    World w;
+
+    start(&w, QTESTDEV_NO_PASID, 0);
+    inject(&w, "iommu-fault-queue-read 5 1");
+    start_write(&w);
+    g_assert_cmpuint(qtestdev_finish(&w.dev, 0), ==, PASID_TESTDEV_INVALID);
+    g_assert_false(written(&w));
+    nested_check_fault(&w.t, 0x5b);
+    nested_check_host(&w.t, 0, 0);
+    check_counted(&w, "");
+
+    g_assert_true(qvtd_invalidate(w.t.vtd, QVTD_INV_PC_GLOBAL, 0));
+    nested_check_host(&w.t, PGTT_NESTED, w.table.root);
+    start_write(&w);
+    await_tail(&w, 1);
+    stop(&w);
+}
+
 /* What a driver finds, and can set; @opaque: the function alone is reset */
 static void test_capabilities(gconstpointer opaque)
 {
@@ -816,12 +880,15 @@ int main(int argc, char **argv)
     qtest_add_func("/intel-iommu/nested/prq/query", test_query);
     qtest_add_func("/intel-iommu/nested/prq/drain", test_drain);
     qtest_add_func("/intel-iommu/nested/prq/burst", test_burst);
+    qtest_add_func("/intel-iommu/nested/prq/index-twice", test_index_twice);
     qtest_add_func("/intel-iommu/nested/prq/overflow", test_overflow);
     qtest_add_func("/intel-iommu/nested/prq/no-queue", test_no_queue);
     qtest_add_func("/intel-iommu/nested/prq/off", test_off);
     qtest_add_func("/intel-iommu/nested/prq/no-fault-queue",
                    test_no_fault_queue);
     qtest_add_func("/intel-iommu/nested/prq/busy-queue", test_busy_queue);
+    qtest_add_func("/intel-iommu/nested/prq/read-retried", test_read_retried);
+    qtest_add_func("/intel-iommu/nested/prq/read-failed", test_read_failed);
     add("capabilities", "reset", NULL, test_capabilities);
     add("capabilities", "function-reset", (void *)true, test_capabilities);
 
