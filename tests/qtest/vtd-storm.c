@@ -335,10 +335,11 @@ static void drain_queue(Storm *s)
     }
     write_slots(s, queue, waits, ARRAY_SIZE(waits));
     write_reg(s, DMAR_IQA_REG, 8, queue | 1);
-    write_reg(s, DMAR_FSTS_REG, 4, UINT32_MAX);
     /* Once around, or one descriptor on: both are within any size. */
     head = qvtd_readq(s->vtd, DMAR_IQH_REG) >> 4;
     write_reg(s, DMAR_IQT_REG, 8, head ? 0 : 1 << 4);
+    /* Last, as it lets the queue run: the tail it had may lie anywhere. */
+    write_reg(s, DMAR_FSTS_REG, 4, UINT32_MAX);
     command(s, VTD_GCMD_QIE, 0);
     g_assert_cmphex(qvtd_readl(s->vtd, DMAR_GSTS_REG) & VTD_GSTS_QIES, ==, 0);
 }
