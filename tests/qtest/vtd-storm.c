@@ -324,7 +324,7 @@ static void drain_queue(Storm *s)
 {
     uint64_t queue = s->base + QUEUE_PAGE * PAGE;
     uint64_t waits[QUEUE_PAGES * SLOTS];
-    unsigned head;
+    unsigned head, tail;
 
     if (!(qvtd_readl(s->vtd, DMAR_GSTS_REG) & VTD_GSTS_QIES)) {
         return;
@@ -337,9 +337,14 @@ static void drain_queue(Storm *s)
     write_reg(s, DMAR_IQA_REG, 8, queue | 1);
     /* Once around, or one descriptor on: both are within any size. */
     head = qvtd_readq(s->vtd, DMAR_IQH_REG) >> 4;
-    write_reg(s, DMAR_IQT_REG, 8, head ? 0 : 1 << 4);
-    /* Last, as it lets the queue run: the tail it had may lie anywhere. */
+    tail = head ? 0 : 1 << 4;
+    write_reg(s, DMAR_IQT_REG, 8, tail);
+    /*
+     * This alone lets the queue run with ecap-nest=on, from whatever tail it
+     * has; elsewhere it takes a tail.
+     */
     write_reg(s, DMAR_FSTS_REG, 4, UINT32_MAX);
+    write_reg(s, DMAR_IQT_REG, 8, tail);
     command(s, VTD_GCMD_QIE, 0);
     g_assert_cmphex(qvtd_readl(s->vtd, DMAR_GSTS_REG) & VTD_GSTS_QIES, ==, 0);
 }
