@@ -314,6 +314,43 @@ static void test_capability(void)
     pasid_teardown(&t);
 }
 
+/*
+ * Each allocation of a PASID's attach fails once; the other PASID does not notice.
+ */
+static void test_sweep(void)
+{
+    unsigned nth;
+    PasidTest t;
+
+    if (!nested_can_fail_nth()) {
+        return;
+    }
+    pasid_setup(&t, "");
+    write_entry(&t, PASID_Y, ON_B);
+    inv(&t, QVTD_INV_PC_PASID(DID_Y, PASID_Y));
+    for (nth = 1; !g_test_failed(); nth++) {
+        Dma is;
+
+        write_entry(&t, PASID_X, NONE);
+        inv(&t, QVTD_INV_PC_PASID(DID_X, PASID_X));
+        write_entry(&t, PASID_X, ON_A);
+        nested_fail_nth(&t.n, nth);
+        inv(&t, QVTD_INV_PC_PASID(DID_X, PASID_X));
+        if (!nested_has_failed(&t.n)) {
+            break;
+        }
+        is = pasid_probe(&t, PASID_X);
+        g_assert_true(is == BLOCKED || is == TO_A);
+        g_assert_cmpint(pasid_probe(&t, PASID_Y), ==, TO_B);
+        inv(&t, QVTD_INV_PC_PASID(DID_X, PASID_X));
+        g_assert_cmpint(pasid_probe(&t, PASID_X), ==, TO_A);
+    }
+    g_assert_cmpuint(nth, >, 1);
+    g_test_message("PASID: %u allocations failed, one at a time", nth - 1);
+    g_assert_cmpint(pasid_probe(&t, PASID_X), ==, TO_A);
+    pasid_teardown(&t);
+}
+
 /* x-pasid-cap-offset: the capability's place; in use, or odd, is refused. */
 static void test_offset(void)
 {
@@ -487,6 +524,7 @@ int main(int argc, char **argv)
     }
     qtest_add_func("/intel-iommu/pasid/capability", test_capability);
     qtest_add_func("/intel-iommu/pasid/capability-offset", test_offset);
+    qtest_add_func("/intel-iommu/pasid/sweep", test_sweep);
     qtest_add_func("/intel-iommu/pasid/zero", test_zero);
     qtest_add_func("/intel-iommu/pasid/high", test_high);
     qtest_add_func("/intel-iommu/pasid/reset", test_reset);

@@ -16,6 +16,7 @@
 #include "hw/pci/pci_regs.h"
 #include "intel-iommu-nested-world.h"
 #include "libqos/pasid-testdev.h"
+#include "libqos/patience.h"
 
 #define PROPS           "nested=on,pri=on,device-iotlb=on"
 #define SID             (SLOT << 3)     /* on bus 0 */
@@ -192,8 +193,7 @@ static void await_responses(World *w, unsigned want, unsigned want_code)
 {
     unsigned polls = 0, code = 0;
 
-    while (responses(w, &code) < want) {
-        g_assert_cmpuint(polls++, <, PATIENCE);
+    while (responses(w, &code) < want && has_patience(&polls, PATIENCE)) {
         g_usleep(POLL_US);
     }
     g_assert_cmpuint(responses(w, &code), ==, want);
@@ -211,8 +211,7 @@ static void await_tail(World *w, unsigned want)
 {
     unsigned polls = 0;
 
-    while (tail(w) != want) {
-        g_assert_cmpuint(polls++, <, PATIENCE);
+    while (tail(w) != want && has_patience(&polls, PATIENCE)) {
         g_usleep(POLL_US);
     }
 }
@@ -659,9 +658,8 @@ static void fill_queue(World *w)
     unsigned polls = 0;
 
     send_requests(w, 0, SMALL - 1);
-    while (w->answered < SMALL - 1) {
+    while (w->answered < SMALL - 1 && has_patience(&polls, PATIENCE)) {
         answer_new(w, SMALL);
-        g_assert_cmpuint(polls++, <, PATIENCE);
         g_usleep(POLL_US);
     }
     g_assert_cmpuint(qtestdev_finish(&w->dev, 0), ==, PASID_TESTDEV_OK);
@@ -814,6 +812,41 @@ static void test_read_failed(void)
     stop(&w);
 }
 
+/* Each allocation for a table with a fault queue fails once. */
+static void test_sweep(void)
+{
+    unsigned nth;
+    World w;
+
+    if (!nested_can_fail_nth()) {
+        return;
+    }
+    start(&w, QTESTDEV_NO_PASID, 0);
+    for (nth = 1; !g_test_failed(); nth++) {
+        qvtd_enable_translation(w.t.vtd, false);
+        nested_fail_nth(&w.t, nth);
+        qvtd_enable_translation(w.t.vtd, true);
+        if (!nested_has_failed(&w.t)) {
+            break;
+        }
+        if (!vtd_host_entry(w.t.bdf).present) {
+            nested_check_fault(&w.t, 0x5b);
+            g_assert_true(qvtd_invalidate(w.t.vtd, QVTD_INV_PC_GLOBAL, 0));
+        }
+        nested_check_host(&w.t, PGTT_NESTED, w.table.root);
+    }
+    g_assert_cmpuint(nth, >, 3);
+    g_test_message("fault queue: %u allocations failed, one at a time",
+                   nth - 1);
+    start_write(&w);
+    await_tail(&w, 1);
+    map_page(&w);
+    respond(&w, SID, QTESTDEV_NO_PASID, PASID_TESTDEV_PRGI_CHANNEL, SUCCESS);
+    g_assert_cmpuint(qtestdev_finish(&w.dev, 0), ==, PASID_TESTDEV_OK);
+    g_assert_true(written(&w));
+    stop(&w);
+}
+
 /* What a driver finds, and can set; @opaque: the function alone is reset */
 static void test_capabilities(gconstpointer opaque)
 {
@@ -887,6 +920,7 @@ int main(int argc, char **argv)
     qtest_add_func("/intel-iommu/nested/prq/no-fault-queue",
                    test_no_fault_queue);
     qtest_add_func("/intel-iommu/nested/prq/busy-queue", test_busy_queue);
+    qtest_add_func("/intel-iommu/nested/prq/sweep", test_sweep);
     qtest_add_func("/intel-iommu/nested/prq/read-retried", test_read_retried);
     qtest_add_func("/intel-iommu/nested/prq/read-failed", test_read_failed);
     add("capabilities", "reset", NULL, test_capabilities);

@@ -7,12 +7,18 @@
  */
 
 #include "qemu/osdep.h"
+#include "hw/i386/intel_iommu_internal.h"
 #include "intel-iommu-nested-steps.h"
+#include "libqos/patience.h"
 #include "vtd-storm.h"
 #include "vtd-storm-watch.h"
 
 #define STORM_BASE      (200 * MIB)
 #define RAM             (256 * MIB)
+#define PAGE_REQUESTS   (240 * MIB)     /* their queue */
+#define SLOT_TESTDEV    6
+#define PATIENCE        1000            /* polls */
+#define POLL_US         10000
 #define OPERATIONS      200000
 /* A round has ioctls, and is slow under TCG: let it have more in it. */
 #define STAGE_BATCHES   8
@@ -37,9 +43,53 @@ static void check_sane(NestedTest *t, unsigned devfn)
     qvtd_disable_queue(t->vtd);
 }
 
+static int64_t allocated(NestedTest *t, const char *ioctl_name)
+{
+    g_autofree char *failures = g_strdup_printf("x-failures-%s", ioctl_name);
+
+    return nested_calls(t, ioctl_name) - nested_iommufd_number(t, failures);
+}
+
+/* With VTD_TEST_TESTDEV, PASIDs and page requests are part of it. */
+static char *testdev_options(const char *testdev)
+{
+    return testdev ? g_strdup_printf("-device vfio-pci,host=%s,"
+                                     "iommufd=iommufd0,addr=%d", testdev,
+                                     SLOT_TESTDEV)
+                   : g_strdup("");
+}
+
+static void add_testdev(Storm *storm, NestedTest *t, QTestdev *testdev)
+{
+    unsigned devfn = QPCI_DEVFN(SLOT_TESTDEV, 0);
+
+    qtestdev_init(testdev, t->qts, qpci_device_find(t->pci, devfn));
+    qtestdev_enable(testdev, QTESTDEV_PASID | QTESTDEV_ATS | QTESTDEV_PRI);
+    qvtd_writeq(t->vtd, DMAR_PQA_REG, PAGE_REQUESTS);
+    storm_add_testdev(storm, testdev, devfn);
+}
+
+/* With all detached the kernel has answered for the guest. */
+static void check_testdev(NestedTest *t, QTestdev *testdev)
+{
+    unsigned polls = 0;
+
+    while (qtestdev_readl(testdev, PASID_TESTDEV_OUTSTANDING) &&
+           has_patience(&polls, PATIENCE)) {
+        g_usleep(POLL_US);
+    }
+    g_test_message("%" PRId64 " fault queues, %" PRId64 " reads of them",
+                   nested_calls(t, "iommu-fault-queue-alloc"),
+                   nested_calls(t, "iommu-fault-queue-read"));
+    g_free(testdev->dev);
+}
+
 static void test_storm(void)
 {
     const char *bdf2 = getenv("VTD_TEST_BDF2");
+    const char *pasids = getenv("VTD_TEST_TESTDEV");
+    g_autofree char *more = testdev_options(pasids);
+    QTestdev testdev;
     uint64_t operations = storm_wanted(OPERATIONS);
     g_autofree char *watch_options = NULL;
     g_autofree char *options = NULL;
@@ -54,9 +104,10 @@ static void test_storm(void)
     watch_options = storm_watch_init(&watch);
     options = g_strdup_printf(
         "-device vfio-pci,host=%s,iommufd=iommufd0,addr=%d "
-        "-device vfio-pci,host=%s,iommufd=iommufd0,addr=%d %s",
-        vtd_host_device(), SLOT, bdf2, SLOT2, watch_options);
-    nested_start(&t, options);
+        "-device vfio-pci,host=%s,iommufd=iommufd0,addr=%d %s %s",
+        vtd_host_device(), SLOT, bdf2, SLOT2, more, watch_options);
+    nested_start_props(&t, pasids ? "nested=on,pasid=on,pri=on,device-iotlb=on"
+                                  : "nested=on", options);
     nested_setup_device(&t, 0, QPCI_DEVFN(SLOT, 0));
     t2 = t;
     t2.bdf = bdf2;
@@ -66,11 +117,17 @@ static void test_storm(void)
     storm.stage_batches = STAGE_BATCHES;
     storm_add_device(&storm, &t.edu, t.devfn);
     storm_add_device(&storm, &t2.edu, t2.devfn);
+    if (pasids) {
+        add_testdev(&storm, &t, &testdev);
+    }
     storm_run(&storm, operations / 10);
     storm_watch_start(&watch, t.qts);
     storm_run(&storm, operations - operations / 10);
     storm_watch_check(&watch, t.qts);
     storm_end(&storm);
+    if (pasids) {
+        check_testdev(&t, &testdev);
+    }
     g_test_message("%" PRId64 " nested HWPTs, %" PRId64 " invalidations, %"
                    PRId64 " attaches", nested_calls(&t, "iommu-hwpt-alloc"),
                    nested_calls(&t, "iommu-hwpt-invalidate"),
@@ -79,9 +136,9 @@ static void test_storm(void)
     check_sane(&t, QPCI_DEVFN(SLOT, 0));
     check_sane(&t2, QPCI_DEVFN(SLOT2, 0));
     /* What is not attached any more is not there any more. */
-    g_assert_cmpint(nested_calls(&t, "iommu-hwpt-alloc") -
-                    nested_iommufd_number(&t, "x-failures-iommu-hwpt-alloc") -
-                    1, ==, nested_calls(&t, "iommu-destroy"));
+    g_assert_cmpint(allocated(&t, "iommu-hwpt-alloc") +
+                    allocated(&t, "iommu-fault-queue-alloc") - 1, ==,
+                    nested_calls(&t, "iommu-destroy"));
     g_free(t2.edu.dev);
     nested_teardown(&t);
     storm_watch_end(&watch);

@@ -27,37 +27,6 @@ static bool must_allocate(const NestedFlow *flow)
     return flow->pgtt == PGTT_NESTED && flow->op != INV_PAGE;
 }
 
-/* Has the kernel fault injection?  Allows it to fail all allocations. */
-static bool can_fail_nth(void)
-{
-    const char *knob = "/sys/kernel/debug/failslab/ignore-gfp-wait";
-
-    if (!access("/proc/self/fail-nth", W_OK) &&
-        g_file_set_contents_full(knob, "N", 1, G_FILE_SET_CONTENTS_NONE,
-                                 0644, NULL)) {
-        return true;
-    }
-    g_test_skip("the kernel has no fault injection: CONFIG_FAILSLAB and "
-                "CONFIG_FAULT_INJECTION_DEBUG_FS");
-    return false;
-}
-
-static void arm(NestedTest *t, unsigned nth)
-{
-    qtest_qmp_assert_success(t->qts, "{'execute': 'qom-set', 'arguments': {"
-                             "'path': '/objects/iommufd0', "
-                             "'property': 'x-fail-nth', 'value': %u}}", nth);
-}
-
-/* Disarms.  Return: whether an allocation has failed. */
-static bool has_failed(NestedTest *t)
-{
-    bool failed = !nested_iommufd_number(t, "x-fail-nth");
-
-    arm(t, 0);
-    return failed;
-}
-
 /* Where the flow should lead, or blocked with a fault; no third way. */
 static void check_either(NestedTest *t, const NestedFlow *flow)
 {
@@ -74,9 +43,9 @@ static void sweep(NestedTest *t, const NestedFlow *flow)
 
     for (nth = 1; !g_test_failed(); nth++) {
         nested_flow_start(t, flow);
-        arm(t, nth);
+        nested_fail_nth(t, nth);
         nested_step(t, flow->op);
-        if (!has_failed(t)) {
+        if (!nested_has_failed(t)) {
             break;
         }
         check_either(t, flow);
@@ -95,7 +64,7 @@ static void test_flow(gconstpointer flow)
 {
     NestedTest t;
 
-    if (can_fail_nth()) {
+    if (nested_can_fail_nth()) {
         nested_setup(&t);
         sweep(&t, flow);
         nested_teardown(&t);
@@ -108,16 +77,16 @@ static void test_plug(void)
     unsigned nth, refused = 0, blocked = 0;
     NestedTest t;
 
-    if (!can_fail_nth()) {
+    if (!nested_can_fail_nth()) {
         return;
     }
     nested_plug_start(&t);
     for (nth = 1; !g_test_failed(); nth++) {
         g_autofree char *message = NULL;
 
-        arm(&t, nth);
+        nested_fail_nth(&t, nth);
         message = nested_plug(&t);
-        if (!has_failed(&t)) {
+        if (!nested_has_failed(&t)) {
             g_assert_cmpstr(message, ==, NULL);
             break;
         }
@@ -157,7 +126,7 @@ static void test_share(void)
         g_test_skip("VTD_TEST_BDF2 names no second device");
         return;
     }
-    if (!can_fail_nth()) {
+    if (!nested_can_fail_nth()) {
         return;
     }
     devices = g_strdup_printf(

@@ -221,6 +221,37 @@ int64_t nested_counter(NestedTest *t, const char *name)
     return number;
 }
 
+/* The kernel's fault injection */
+
+bool nested_can_fail_nth(void)
+{
+    const char *knob = "/sys/kernel/debug/failslab/ignore-gfp-wait";
+
+    if (!access("/proc/self/fail-nth", W_OK) &&
+        g_file_set_contents_full(knob, "N", 1, G_FILE_SET_CONTENTS_NONE,
+                                 0644, NULL)) {
+        return true;
+    }
+    g_test_skip("the kernel has no fault injection: CONFIG_FAILSLAB and "
+                "CONFIG_FAULT_INJECTION_DEBUG_FS");
+    return false;
+}
+
+void nested_fail_nth(NestedTest *t, unsigned nth)
+{
+    qtest_qmp_assert_success(t->qts, "{'execute': 'qom-set', 'arguments': {"
+                             "'path': '/objects/iommufd0', "
+                             "'property': 'x-fail-nth', 'value': %u}}", nth);
+}
+
+bool nested_has_failed(NestedTest *t)
+{
+    bool failed = !nested_iommufd_number(t, "x-fail-nth");
+
+    nested_fail_nth(t, 0);
+    return failed;
+}
+
 void nested_teardown(NestedTest *t)
 {
     /* Every object was destroyed in an order that the kernel takes. */

@@ -95,6 +95,16 @@ typedef struct NestedMachine {
     const char *viommu;         /* more of them: ",fs5lp=on" */
 } NestedMachine;
 
+/*
+ * Has the kernel fault injection?  Allows it to fail all allocations; if not, the
+ * case is skipped.
+ */
+bool nested_can_fail_nth(void);
+/* The @nth allocation that the kernel makes in ioctls from now on fails. */
+void nested_fail_nth(NestedTest *t, unsigned nth);
+/* Return: whether one has failed; none will, any more. */
+bool nested_has_failed(NestedTest *t);
+
 void nested_start_machine(NestedTest *t, const NestedMachine *machine,
                           const char *devices);
 /* A machine with the vIOMMU and @devices, and no tables. */

@@ -8,6 +8,7 @@
 #include "qemu/bswap.h"
 #include "qemu/cutils.h"
 #include "hw/i386/intel_iommu_internal.h"
+#include "libqos/patience.h"
 #include "vtd-storm.h"
 
 #define PAGE            4096ULL
@@ -28,9 +29,17 @@
 #define QUEUE_PAGES     2
 #define STATUS_PAGE     82
 
+/* Context entry, VT-d 9.4 */
+#define CONTEXT_DTE     (1 << 2)
+#define CONTEXT_PASIDE  (1 << 3)
+#define CONTEXT_PRE     (1 << 4)
+
 #define STAGE_BATCH     128     /* entries of one page table that change */
 #define DESCRIPTORS     120
 #define REGISTERS       16
+#define TESTDEV_GROUPS  8
+#define TESTDEV_COMMANDS    8       /* a round */
+#define INV_DESC_RESPONSE   0x9     /* page group response, VT-d 7.7.1 */
 #define STOPS           8       /* of the queue that a round makes up for */
 
 #define EDU_SOURCE      0x80
@@ -118,19 +127,29 @@ static void write_root(Storm *s)
     s->count[STORM_ROOT]++;
 }
 
+static void write_context(Storm *s, uint16_t sid, uint64_t flags)
+{
+    uint64_t pdts = one_in(s, 4) ? below(s, 8) : 0;
+    uint64_t rid_pasid = one_in(s, 16) ? below(s, 1 << 20) : below(s, 64);
+    uint64_t slots[4] = {
+        mutate(s, page_of(s, DIR_PAGE, DIR_PAGES) | pdts << 9 | flags |
+               PRESENT),
+        mutate(s, rid_pasid),
+    };
+
+    write_slots(s, page_of(s, CONTEXT_PAGE, CONTEXT_PAGES) + (sid & 0x7f) * 32,
+                slots, 4);
+    s->count[STORM_CONTEXT]++;
+}
+
 static void write_contexts(Storm *s)
 {
     for (unsigned i = 0; i < s->devices; i++) {
-        uint64_t pdts = one_in(s, 4) ? below(s, 8) : 0;
-        uint64_t rid_pasid = one_in(s, 16) ? below(s, 1 << 20) : below(s, 64);
-        uint64_t slots[4] = {
-            mutate(s, page_of(s, DIR_PAGE, DIR_PAGES) | pdts << 9 | PRESENT),
-            mutate(s, rid_pasid),
-        };
-
-        write_slots(s, page_of(s, CONTEXT_PAGE, CONTEXT_PAGES) +
-                    (s->sid[i] & 0x7f) * 32, slots, 4);
-        s->count[STORM_CONTEXT]++;
+        write_context(s, s->sid[i], 0);
+    }
+    if (s->testdev) {
+        write_context(s, s->testdev_sid,
+                      CONTEXT_DTE | CONTEXT_PASIDE | CONTEXT_PRE);
     }
 }
 
@@ -275,12 +294,31 @@ static uint64_t granularity(Storm *s, unsigned least, unsigned most)
                                     : least + below(s, most - least + 1)) << 4;
 }
 
+/* To a page request, of which there are some with any of these indices */
+static void fill_response(Storm *s, uint64_t desc[4])
+{
+    uint64_t pasid = one_in(s, 4) ? 0 : 1 << 4 | (uint64_t)below(s, 64) << 32;
+    uint64_t index = one_in(s, 2) ? below(s, TESTDEV_GROUPS)
+                                  : PASID_TESTDEV_PRGI_CHANNEL +
+                                    below(s, TESTDEV_GROUPS);
+
+    desc[0] = INV_DESC_RESPONSE | pasid | below(s, 2) << 12 |
+              (uint64_t)s->testdev_sid << 16;
+    desc[1] = index << 3;
+    desc[2] = 0;
+    desc[3] = 0;
+}
+
 static void fill_descriptor(Storm *s, uint64_t desc[4])
 {
     static const uint8_t types[] = { 1, 2, 3, 4, 5, 6, 6, 6, 7, 7, 8 };
     uint64_t type = types[below(s, ARRAY_SIZE(types))];
     uint64_t did = below(s, 6);
 
+    if (s->testdev && one_in(s, 8)) {
+        fill_response(s, desc);
+        return;
+    }
     desc[0] = type;
     desc[1] = 0;
     desc[2] = 0;
@@ -422,11 +460,36 @@ static void start_dma(Storm *s, QVTDEdu *edu)
     s->count[STORM_DMA]++;
 }
 
+static void start_testdev(Storm *s)
+{
+    static const uint32_t ops[] = {
+        PASID_TESTDEV_WRITE, PASID_TESTDEV_READ, PASID_TESTDEV_PAGE_REQUEST,
+        PASID_TESTDEV_TRANSLATE,
+    };
+    const uint32_t flags = PASID_TESTDEV_WITH_PASID | PASID_TESTDEV_ATS |
+                           PASID_TESTDEV_PRI | PASID_TESTDEV_PRIVILEGED |
+                           PASID_TESTDEV_WANT_READ | PASID_TESTDEV_WANT_WRITE;
+    QTestdevCommand c = {
+        .channel = below(s, TESTDEV_GROUPS),
+        /* A group that has no last request would get no response. */
+        .op = ops[below(s, ARRAY_SIZE(ops))] | (rand64(s) & flags) |
+              PASID_TESTDEV_LAST,
+        .pasid = one_in(s, 8) ? below(s, 1 << 20) : below(s, 64),
+        .iova = rand64(s) & ((1ULL << 48) - 1),
+        .length = below(s, 2 * PAGE) + 1,
+        .prgi = below(s, TESTDEV_GROUPS),
+    };
+
+    qtestdev_start(s->testdev, &c);
+    s->count[STORM_DMA]++;
+}
+
 static void finish_dma(Storm *s, QVTDEdu *edu)
 {
+    unsigned polls = 0;
+
     qtest_clock_step(s->vtd->qts, EDU_DELAY_NS + 1);
-    for (unsigned wait = 0; edu_busy(edu); wait++) {
-        g_assert_cmpuint(wait, <, EDU_PATIENCE);
+    while (edu_busy(edu) && has_patience(&polls, EDU_PATIENCE)) {
         g_usleep(EDU_POLL_US);
     }
 }
@@ -468,6 +531,12 @@ void storm_add_device(Storm *s, QVTDEdu *edu, uint16_t sid)
     s->sid[s->devices++] = sid;
 }
 
+void storm_add_testdev(Storm *s, QTestdev *testdev, uint16_t sid)
+{
+    s->testdev = testdev;
+    s->testdev_sid = sid;
+}
+
 uint64_t storm_ops(const Storm *s)
 {
     uint64_t sum = 0;
@@ -491,6 +560,9 @@ static void storm_round(Storm *s)
     run_queue(s);
     for (unsigned i = 0; i < s->devices; i++) {
         start_dma(s, s->edu[i]);
+    }
+    for (unsigned i = 0; s->testdev && i < TESTDEV_COMMANDS; i++) {
+        start_testdev(s);
     }
     qtest_clock_step(s->vtd->qts, EDU_DELAY_NS + 1);
     for (unsigned i = below(s, REGISTERS); i; i--) {

@@ -12,6 +12,7 @@
 #ifndef QTEST_VTD_STORM_H
 #define QTEST_VTD_STORM_H
 
+#include "libqos/pasid-testdev.h"
 #include "libqos/vtd.h"
 
 #define STORM_DEVICES   2
@@ -38,6 +39,9 @@ typedef struct Storm {
     uint16_t sid[STORM_DEVICES];
     unsigned devices;
     unsigned stage_batches; /* 128 page-table entries each, a round */
+    /* A device with PASIDs and page requests beside these, or NULL; whose @sid */
+    QTestdev *testdev;
+    uint16_t testdev_sid;
     uint64_t count[STORM_OP__MAX];
     uint64_t rounds;
     uint64_t queue_errors;
@@ -51,6 +55,8 @@ typedef struct Storm {
  */
 void storm_init(Storm *s, QVTD *vtd, uint64_t base, uint64_t ram);
 void storm_add_device(Storm *s, QVTDEdu *edu, uint16_t sid);
+/* Its context entry lets PASIDs and page requests pass, most of the time. */
+void storm_add_testdev(Storm *s, QTestdev *testdev, uint16_t sid);
 
 /* Rounds until @ops operations more are done. */
 void storm_run(Storm *s, uint64_t ops);
