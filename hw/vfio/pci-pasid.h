@@ -21,7 +21,8 @@
 bool vfio_pci_pasid_add(VFIOPCIDevice *vdev, Error **errp);
 
 /**
- * vfio_pci_pasid_write: The guest writes to config space.
+ * vfio_pci_pasid_write: The guest writes to config space.  If it resets the
+ * function, its PASID, ATS and PRI registers are reset too.
  *
  * Return: true if the write was to the capability alone, and must not reach the
  * device.
