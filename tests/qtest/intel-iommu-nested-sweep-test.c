@@ -112,6 +112,86 @@ static void test_plug(void)
     nested_teardown(&t);
 }
 
+/* Hot-unplug: whatever fails, nothing of the device is left. */
+static void test_unplug(void)
+{
+    unsigned nth;
+    NestedTest t;
+
+    if (!nested_can_fail_nth()) {
+        return;
+    }
+    nested_plug_start(&t);
+    for (nth = 1; !g_test_failed(); nth++) {
+        g_autofree char *message = nested_plug(&t);
+        bool failed;
+
+        g_assert_cmpstr(message, ==, NULL);
+        nested_check_host(&t, PGTT_NESTED, t.tables[TABLE_A].root);
+        nested_fail_nth(&t, nth);
+        nested_unplug(&t);
+        failed = nested_has_failed(&t);
+        g_assert_cmpint(nested_objects(&t), ==, 0);
+        g_assert_cmpuint(vtd_host_entry(t.bdf).pgtt, !=, PGTT_NESTED);
+        if (!failed) {
+            break;
+        }
+    }
+    g_test_message("unplug: %u allocations failed, one at a time", nth - 1);
+    nested_teardown(&t);
+}
+
+/*
+ * A machine is reset: without translation the device has all of memory, or it is
+ * blocked until the guest turns translation on.  The vIOMMU is reset before, so
+ * that the guest may find the fault.
+ */
+static void check_reset(NestedTest *t)
+{
+    bool present = vtd_host_entry(t->bdf).present;
+    QVTDFault fault;
+
+    nested_check_host(t, present ? PGTT_STAGE2 : 0, 0);
+    g_assert_cmpint(nested_probe(t), ==, present ? IDENTITY : BLOCKED);
+    if (qvtd_take_fault(t->vtd, &fault)) {
+        g_assert_cmphex(fault.reason, ==, 0x5b);
+    } else {
+        g_assert_true(present);
+    }
+}
+
+static void test_reset(void)
+{
+    const NestedFlow flow = {
+        "reset", TE_ON, SYSTEM_RESET, HOST_STAGE2, IDENTITY
+    };
+    unsigned nth, blocked = 0;
+    NestedTest t;
+
+    if (!nested_can_fail_nth()) {
+        return;
+    }
+    nested_setup(&t);
+    for (nth = 1; !g_test_failed(); nth++) {
+        nested_flow_start(&t, &flow);
+        nested_fail_nth(&t, nth);
+        nested_step(&t, SYSTEM_RESET);
+        if (!nested_has_failed(&t)) {
+            break;
+        }
+        blocked += !vtd_host_entry(t.bdf).present;
+        check_reset(&t);
+        nested_step(&t, SET_A);
+        nested_step(&t, TE_ON);
+        nested_check_host(&t, PGTT_NESTED, t.tables[TABLE_A].root);
+        g_assert_cmpint(nested_probe(&t), ==, TO_A);
+    }
+    nested_flow_check(&t, &flow);
+    g_test_message("reset: %u allocations failed, one at a time; %u times "
+                   "blocked", nth - 1, blocked);
+    nested_teardown(&t);
+}
+
 /* A second device on a table that the first one uses, which goes on */
 static void test_share(void)
 {
@@ -160,6 +240,8 @@ int main(int argc, char **argv)
         qtest_add_data_func(path, &flows[i], test_flow);
     }
     qtest_add_func("/intel-iommu/nested/sweep/plug", test_plug);
+    qtest_add_func("/intel-iommu/nested/sweep/unplug", test_unplug);
+    qtest_add_func("/intel-iommu/nested/sweep/reset", test_reset);
     qtest_add_func("/intel-iommu/nested/sweep/share", test_share);
     return nested_test_run();
 }
