@@ -77,6 +77,19 @@ out_prepend:
     return -1;
 }
 
+static void set_bind_error(VFIODevice *vbasedev, IOMMUFDBackend *be, int err,
+                           Error **errp)
+{
+    ERRP_GUARD();
+
+    error_setg_errno(errp, err, "VFIO_DEVICE_BIND_IOMMUFD failed (device fd "
+                     "%d, iommufd fd %d)", vbasedev->fd, be->fd);
+    if (err == EPERM) {
+        error_append_hint(errp, "The host must remap interrupts: enable it in "
+                          "its firmware, and boot without intremap=off\n");
+    }
+}
+
 /*
  * KVM learns of the device before it is bound: some drivers look for their VM
  * when the kernel opens the device, which is at the bind.
@@ -99,9 +112,7 @@ static bool cdev_bind(VFIODevice *vbasedev, Error **errp)
     if (ret) {
         trace_vfio_iommufd_bind_failed(be->fd, vbasedev->name, vbasedev->fd,
                                        -ret);
-        error_setg_errno(errp, -ret, "VFIO_DEVICE_BIND_IOMMUFD failed "
-                         "(device fd %d, iommufd fd %d)", vbasedev->fd,
-                         be->fd);
+        set_bind_error(vbasedev, be, -ret, errp);
         goto out_kvm_del;
     }
     vbasedev->devid = cmd.out_devid;
