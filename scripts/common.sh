@@ -20,6 +20,14 @@ export CCACHE_SLOPPINESS=time_macros,include_file_mtime,include_file_ctime
 say()  { printf '%s %s\n' "$(date +%H:%M:%S)" "$*" >&2; }
 die()  { printf 'error: %s\n' "$*" >&2; exit 1; }
 
+# What was built and where, into the environment; what is there already stays.
+import_where() {
+    local name value
+    while IFS='=' read -r name value; do
+        [ -n "${!name-}" ] || export "$name=$value"
+    done < <("$TOP/scripts/where")
+}
+
 # A name for a set of inputs: the first 12 digits of the SHA-256 of stdin.
 key()  { sha256sum | cut -c1-12; }
 

@@ -26,7 +26,8 @@ prune_cpios() {
     find "$INITRAMFS_CACHE" -maxdepth 1 -name '*.cpio*' -mtime +1 -delete
 }
 
-# base_cpio: prints the name of the archive with busybox, init and bind-vfio.
+# base_cpio: prints the name of the archive with busybox, init and what
+# scripts of the VM share.
 base_cpio() {
     local busybox file root applet
     busybox=$(command -v busybox) ||
@@ -36,7 +37,8 @@ base_cpio() {
     fi
     mkdir -p "$INITRAMFS_CACHE"
     file=$INITRAMFS_CACHE/base-$(cat "$busybox" "$HOSTVM/init" \
-        "$HOSTVM/bind-vfio" "$HOSTVM/kernel-complaints" "$HOSTVM/initramfs.sh" |
+        "$HOSTVM/bind-vfio" "$HOSTVM/guest-console" \
+        "$HOSTVM/kernel-complaints" "$HOSTVM/initramfs.sh" |
         key).cpio
     if [ ! -e "$file" ]; then
         root=$(mktemp -d)
@@ -47,7 +49,7 @@ base_cpio() {
         done
         ln -s bin "$root/sbin"
         cp "$HOSTVM/init" "$root/init"
-        cp "$HOSTVM/bind-vfio" "$root/bin/bind-vfio"
+        cp "$HOSTVM/bind-vfio" "$HOSTVM/guest-console" "$root/bin/"
         chmod 755 "$root/init" "$root/bin/bind-vfio"
         grep -v '^#' "$HOSTVM/kernel-complaints" >"$root/etc/kernel-complaints"
         echo 'root:x:0:0:root:/root:/bin/sh' >"$root/etc/passwd"
