@@ -15,18 +15,11 @@
 
 #include "qemu/osdep.h"
 #include "hw/i386/intel_iommu_internal.h"
+#include "libqos/number-from.h"
 #include "intel-iommu-nested-world.h"
 
-#define CONTEXT_PASIDE  (1 << 3)
 #define FIRST_PASID     64
 #define FIRST_DID       64
-
-static unsigned number(const char *name)
-{
-    const char *text = getenv(name);
-
-    return text ? strtoul(text, NULL, 10) : 0;
-}
 
 /* One function of each slot, from slot 2 on, or eight of each. */
 static unsigned devfn_of(unsigned n, unsigned devices)
@@ -73,7 +66,7 @@ static void build(NestedTest *t, unsigned devices, unsigned pasids)
     entry.stage1 = table.root;
     for (unsigned n = 0; n < devices; n++) {
         context = qvtd_context(v, devfn_of(n, devices), 6, 0,
-                               pasids ? CONTEXT_PASIDE : 0);
+                               pasids ? QVTD_CONTEXT_PASIDE : 0);
         qvtd_write_pasid(v, qvtd_pasid_slot(v, context, 0), &entry);
     }
     for (unsigned n = 0; n < pasids; n++) {
@@ -119,8 +112,8 @@ static void run_row(NestedTest *t, unsigned descriptors, unsigned rounds,
 
 int main(void)
 {
-    unsigned rounds = number("BENCH_ROUNDS");
-    unsigned pasids = number("BENCH_PASIDS");
+    unsigned rounds = number_from("BENCH_ROUNDS", 0);
+    unsigned pasids = number_from("BENCH_PASIDS", 0);
     g_auto(GStrv) rows = g_strsplit(getenv("BENCH_DESCRIPTORS"), ",", 0);
     g_auto(GStrv) bdfs = g_strsplit(getenv("VTD_TEST_BDFS"), " ", 0);
     unsigned devices = g_strv_length(bdfs);

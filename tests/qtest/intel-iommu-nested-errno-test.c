@@ -27,9 +27,7 @@ static void inject(NestedTest *t, const char *ioctl_name, int err,
 
     g_test_message("%s: %s, %u times after %u", ioctl_name, strerror(err),
                    count, skip);
-    qtest_qmp_assert_success(t->qts, "{'execute': 'qom-set', 'arguments': {"
-                             "'path': '/objects/iommufd0', "
-                             "'property': 'x-inject', 'value': %s}}", value);
+    nested_inject(t, value);
 }
 
 /* An ioctl that fails in a flow, and what comes of it */

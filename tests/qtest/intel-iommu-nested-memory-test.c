@@ -163,10 +163,7 @@ static void unplug_dimm(NestedTest *t)
 
 static void fail_next_map(NestedTest *t)
 {
-    qtest_qmp_assert_success(t->qts, "{'execute': 'qom-set', 'arguments': "
-                             "{'path': '/objects/iommufd0', "
-                             "'property': 'x-inject', "
-                             "'value': 'iommu-ioas-map 12 1'}}");
+    nested_inject(t, "iommu-ioas-map 12 1");
 }
 
 static void test_dimm(void)

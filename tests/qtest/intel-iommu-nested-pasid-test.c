@@ -162,13 +162,6 @@ static void write_entry(PasidTest *t, uint32_t pasid, Entry what)
     pasid_write(t, pasid, what == NONE ? NULL : &entry);
 }
 
-static void inject(PasidTest *t, const char *what)
-{
-    qtest_qmp_assert_success(t->n.qts, "{'execute': 'qom-set', 'arguments': "
-                             "{'path': '/objects/iommufd0', "
-                             "'property': 'x-inject', 'value': %s}}", what);
-}
-
 static void remap(PasidTest *t)
 {
     NestedTest *n = &t->n;
@@ -224,16 +217,16 @@ static void run_step(PasidTest *t, const Step *s)
         qvtd_enable_translation(t->n.vtd, s->op == TE_ON);
         break;
     case FAIL_ALLOC:
-        inject(t, "iommu-hwpt-alloc 12 1");
+        nested_inject(&t->n, "iommu-hwpt-alloc 12 1");
         break;
     case FAIL_ATTACH:
-        inject(t, "vfio-device-attach-iommufd-pt 16 1");
+        nested_inject(&t->n, "vfio-device-attach-iommufd-pt 16 1");
         break;
     case FAIL_ATTACH_2:
-        inject(t, "vfio-device-attach-iommufd-pt 16 2");
+        nested_inject(&t->n, "vfio-device-attach-iommufd-pt 16 2");
         break;
     case FAIL_INVALIDATE:
-        inject(t, "iommu-hwpt-invalidate 5 3");
+        nested_inject(&t->n, "iommu-hwpt-invalidate 5 3");
         break;
     default:
         break;

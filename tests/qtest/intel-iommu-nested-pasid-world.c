@@ -7,7 +7,6 @@
 #include "qemu/osdep.h"
 #include "intel-iommu-nested-pasid-world.h"
 
-#define CONTEXT_PASIDE  (1 << 3)
 #define PROBE_BYTES     64
 
 void pasid_set_context(PasidTest *t, unsigned pdts, bool pasids)
@@ -16,7 +15,7 @@ void pasid_set_context(PasidTest *t, unsigned pdts, bool pasids)
     NestedTest *n = &t->n;
 
     n->context = qvtd_context(n->vtd, n->bus << 8 | n->devfn, pdts, 0,
-                              pasids ? CONTEXT_PASIDE : 0);
+                              pasids ? QVTD_CONTEXT_PASIDE : 0);
     pasid_write(t, 0, &pass);
     g_assert_true(qvtd_invalidate(n->vtd, QVTD_INV_CC_GLOBAL, 0));
 }

@@ -24,10 +24,7 @@
 #define QUEUE           (112 * MIB)     /* the guest's page request queue */
 #define QUEUE_ENTRY     32
 #define SMALL           128             /* entries of the smallest queue */
-#define CONTEXT_DTE_BIT (1 << 2)
-#define CONTEXT_PASIDE_BIT (1 << 3)
-#define CONTEXT_PRE_BIT (1 << 4)
-#define REQUESTS_ALL    (CONTEXT_DTE_BIT | CONTEXT_PRE_BIT)
+#define REQUESTS_ALL    (QVTD_CONTEXT_DTE | QVTD_CONTEXT_PRE)
 #define PASID           5
 #define PRS_PPR         (1u << 0)
 #define PRS_PRO         (1u << 1)
@@ -40,10 +37,6 @@
 #define SUCCESS         0x0
 #define INVALID         0x1
 #define FAILURE         0xf
-
-/* Page group response descriptor, VT-d 7.6.1 */
-#define RESPONSE        0x9ULL
-#define RESPONSE_PASID  (1ULL << 4)
 
 typedef struct World {
     NestedTest t;
@@ -67,7 +60,7 @@ static void build(World *w, uint64_t context_flags)
     QVTDPasid entry = { .pgtt = PGTT_STAGE1, .did = DID };
 
     if (has_pasid(w)) {
-        context_flags |= CONTEXT_PASIDE_BIT;
+        context_flags |= QVTD_CONTEXT_PASIDE;
     }
     qvtd_set_root(t->vtd, t->vtd->root, ROOT_SCALABLE);
     qvtd_enable_queue(t->vtd);
@@ -225,12 +218,11 @@ static void put_response(World *w, uint16_t sid, uint32_t pasid, unsigned prgi,
                          unsigned code)
 {
     uint64_t desc[4] = {
-        RESPONSE | (uint64_t)code << 12 | (uint64_t)sid << 16,
-        (uint64_t)prgi << 3,
+        QVTD_INV_RESPONSE(sid, code), QVTD_INV_RESPONSE_HI(prgi),
     };
 
     if (pasid != QTESTDEV_NO_PASID) {
-        desc[0] |= RESPONSE_PASID | (uint64_t)pasid << 32;
+        desc[0] |= QVTD_INV_RESPONSE_PASID(pasid);
     }
     qvtd_queue_put(w->t.vtd, desc);
 }
@@ -283,6 +275,15 @@ static void check_request(World *w, unsigned n)
 static void map_page(World *w)
 {
     qvtd_edit(w->t.vtd, w->leaf, 0, QVTD_S1_PAGE);
+}
+
+/* The guest maps the page that start_write() asked for, and answers. */
+static void serve_write(World *w)
+{
+    map_page(w);
+    respond(w, w->sid, QTESTDEV_NO_PASID, PASID_TESTDEV_PRGI_CHANNEL, SUCCESS);
+    g_assert_cmpuint(qtestdev_finish(&w->dev, 0), ==, PASID_TESTDEV_OK);
+    g_assert_true(written(w));
 }
 
 /* What QMP tells of it */
@@ -424,7 +425,7 @@ static void leave(World *w, Leave how)
                                       has_pasid(w) ? w->pasid : 0), 0));
         break;
     case LEAVE_PRE:
-        qvtd_edit(v, w->t.context, CONTEXT_PRE_BIT, 0);
+        qvtd_edit(v, w->t.context, QVTD_CONTEXT_PRE, 0);
         g_assert_true(qvtd_invalidate(v, QVTD_INV_CC_DEVICE(w->sid), 0));
         break;
     case LEAVE_TRANSLATION:
@@ -525,10 +526,7 @@ static void test_reboot(gconstpointer opaque)
     /* The same index is free again, with the device and in QEMU. */
     start_write(&w);
     await_tail(&w, 1);
-    map_page(&w);
-    respond(&w, SID, QTESTDEV_NO_PASID, PASID_TESTDEV_PRGI_CHANNEL, SUCCESS);
-    g_assert_cmpuint(qtestdev_finish(&w.dev, 0), ==, PASID_TESTDEV_OK);
-    g_assert_true(written(&w));
+    serve_write(&w);
     stop(&w);
 }
 
@@ -564,10 +562,7 @@ static void test_unplug(void)
     enable(&w);
     start_write(&w);
     await_tail(&w, 2);
-    map_page(&w);
-    respond(&w, w.sid, QTESTDEV_NO_PASID, PASID_TESTDEV_PRGI_CHANNEL, SUCCESS);
-    g_assert_cmpuint(qtestdev_finish(&w.dev, 0), ==, PASID_TESTDEV_OK);
-    g_assert_true(written(&w));
+    serve_write(&w);
     stop(&w);
 }
 
@@ -717,13 +712,6 @@ static void test_off(void)
     stop(&w);
 }
 
-static void inject(World *w, const char *what)
-{
-    qtest_qmp_assert_success(w->t.qts, "{'execute': 'qom-set', 'arguments': {"
-                             "'path': '/objects/iommufd0', 'property': "
-                             "'x-inject', 'value': %s}}", what);
-}
-
 /* As if another thread polled the queue's file while a vCPU lets go of it. */
 static void test_busy_queue(void)
 {
@@ -732,7 +720,7 @@ static void test_busy_queue(void)
 
     start(&w, QTESTDEV_NO_PASID, 0);
     /* The HWPT goes first. */
-    inject(&w, "iommu-destroy 16 1 1");
+    nested_inject(&w.t, "iommu-destroy 16 1 1");
     w.t.injected_destroys = 1;
     leave(&w, LEAVE_TRANSLATION);
     info = query(&w, "x-query-iommufd");
@@ -749,7 +737,7 @@ static void test_no_fault_queue(void)
 
     boot(&w, PROPS, REQUESTS_ALL);
     qvtd_writeq(w.t.vtd, DMAR_PQA_REG, QUEUE);
-    inject(&w, "iommu-fault-queue-alloc 12 1");
+    nested_inject(&w.t, "iommu-fault-queue-alloc 12 1");
     qvtd_enable_translation(w.t.vtd, true);
     nested_check_fault(&w.t, 0x5b);
     nested_check_host(&w.t, 0, 0);
@@ -759,10 +747,7 @@ static void test_no_fault_queue(void)
     enable(&w);
     start_write(&w);
     await_tail(&w, 1);
-    map_page(&w);
-    respond(&w, SID, QTESTDEV_NO_PASID, PASID_TESTDEV_PRGI_CHANNEL, SUCCESS);
-    g_assert_cmpuint(qtestdev_finish(&w.dev, 0), ==, PASID_TESTDEV_OK);
-    g_assert_true(written(&w));
+    serve_write(&w);
     stop(&w);
 }
 
@@ -780,14 +765,11 @@ static void test_read_retried(void)
     World w;
 
     start(&w, QTESTDEV_NO_PASID, 0);
-    inject(&w, "iommu-fault-queue-read 12 2");
+    nested_inject(&w.t, "iommu-fault-queue-read 12 2");
     start_write(&w);
     await_tail(&w, 1);
     g_assert_cmpint(nested_calls(&w.t, "iommu-fault-queue-read"), >=, 3);
-    map_page(&w);
-    respond(&w, SID, QTESTDEV_NO_PASID, PASID_TESTDEV_PRGI_CHANNEL, SUCCESS);
-    g_assert_cmpuint(qtestdev_finish(&w.dev, 0), ==, PASID_TESTDEV_OK);
-    g_assert_true(written(&w));
+    serve_write(&w);
     stop(&w);
 }
 
@@ -797,7 +779,7 @@ static void test_read_failed(void)
     World w;
 
     start(&w, QTESTDEV_NO_PASID, 0);
-    inject(&w, "iommu-fault-queue-read 5 1");
+    nested_inject(&w.t, "iommu-fault-queue-read 5 1");
     start_write(&w);
     g_assert_cmpuint(qtestdev_finish(&w.dev, 0), ==, PASID_TESTDEV_INVALID);
     g_assert_false(written(&w));
@@ -840,10 +822,7 @@ static void test_sweep(void)
                    nth - 1);
     start_write(&w);
     await_tail(&w, 1);
-    map_page(&w);
-    respond(&w, SID, QTESTDEV_NO_PASID, PASID_TESTDEV_PRGI_CHANNEL, SUCCESS);
-    g_assert_cmpuint(qtestdev_finish(&w.dev, 0), ==, PASID_TESTDEV_OK);
-    g_assert_true(written(&w));
+    serve_write(&w);
     stop(&w);
 }
 

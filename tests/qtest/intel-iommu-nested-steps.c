@@ -14,8 +14,6 @@
 #define PASID_WPE       (1 << 4)
 #define PASID_EAFE      (1 << 7)
 #define CONTEXT_FPD_BIT (1 << 1)
-#define CONTEXT_DTE_BIT (1 << 2)
-#define CONTEXT_PASIDE_BIT (1 << 3)
 #define CONTEXT_RSVD    (1 << 5)
 #define DIR_FPD         (1 << 1)
 #define DIR_RSVD        (1 << 2)
@@ -118,10 +116,10 @@ static void change_context(NestedTest *t, Op op)
         val[1] |= 128 * 64;
         break;
     case CONTEXT_DTE:
-        val[0] |= CONTEXT_DTE_BIT;
+        val[0] |= QVTD_CONTEXT_DTE;
         break;
     case CONTEXT_PASIDE:
-        val[0] |= CONTEXT_PASIDE_BIT;
+        val[0] |= QVTD_CONTEXT_PASIDE;
         break;
     case CONTEXT_FPD:
         val[0] |= CONTEXT_FPD_BIT;
@@ -248,10 +246,7 @@ void nested_step(NestedTest *t, Op op)
         nested_reboot(t);
         break;
     case FAIL_INVALIDATE_1 ... FAIL_ATTACH:
-        qtest_qmp_assert_success(t->qts, "{'execute': 'qom-set', 'arguments': "
-                                 "{'path': '/objects/iommufd0', "
-                                 "'property': 'x-inject', 'value': %s}}",
-                                 failures[op]);
+        nested_inject(t, failures[op]);
         break;
     case SET_A ... SET_NONE:
         set_entry(t, op);

@@ -199,9 +199,7 @@ static void test_batch(gconstpointer data)
     entries = nested_counter(&t, "invalidation-entries");
     full_flushes = nested_counter(&t, "full-flushes");
     if (row->inject) {
-        qtest_qmp_assert_success(t.qts, "{'execute': 'qom-set', 'arguments': {"
-                                 "'path': '/objects/iommufd0', 'property': "
-                                 "'x-inject', 'value': %s}}", row->inject);
+        nested_inject(&t, row->inject);
     }
     for (unsigned i = 1; i <= row->descriptors; i++) {
         const uint64_t desc[4] = {

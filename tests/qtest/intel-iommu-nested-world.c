@@ -237,6 +237,13 @@ bool nested_can_fail_nth(void)
     return false;
 }
 
+void nested_inject(NestedTest *t, const char *what)
+{
+    qtest_qmp_assert_success(t->qts, "{'execute': 'qom-set', 'arguments': {"
+                             "'path': '/objects/iommufd0', "
+                             "'property': 'x-inject', 'value': %s}}", what);
+}
+
 void nested_fail_nth(NestedTest *t, unsigned nth)
 {
     qtest_qmp_assert_success(t->qts, "{'execute': 'qom-set', 'arguments': {"

@@ -95,6 +95,9 @@ typedef struct NestedMachine {
     const char *viommu;         /* more of them: ",fs5lp=on" */
 } NestedMachine;
 
+/* The iommufd object's x-inject: ioctl, errno, how often, and so on */
+void nested_inject(NestedTest *t, const char *what);
+
 /*
  * Has the kernel fault injection?  Allows it to fail all allocations; if not, the
  * case is skipped.

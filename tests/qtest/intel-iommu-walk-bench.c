@@ -13,18 +13,12 @@
 
 #include "qemu/osdep.h"
 #include "hw/i386/intel_iommu_internal.h"
+#include "libqos/number-from.h"
 #include "intel-iommu-walk-world.h"
 
 #define PAGE    4096
 
 typedef enum Kind { HIT, STREAM, COLD } Kind;
-
-static unsigned number(const char *name)
-{
-    const char *text = getenv(name);
-
-    return text ? strtoul(text, NULL, 10) : 0;
-}
 
 /* All to one page of data: it is the translation that counts. */
 static void map_pages(World *w, unsigned pages, unsigned s2_lg2)
@@ -82,11 +76,11 @@ static void row(World *w, const char *name, Kind kind, unsigned accesses)
 
 int main(void)
 {
-    unsigned accesses = number("BENCH_ACCESSES");
+    unsigned accesses = number_from("BENCH_ACCESSES", 0);
     const WorldSetup setup = {
         .props = getenv("BENCH_PROPS"),
-        .pgtt = number("BENCH_PGTT"),
-        .s2_lg2 = number("BENCH_S2_LG2"),
+        .pgtt = number_from("BENCH_PGTT", 0),
+        .s2_lg2 = number_from("BENCH_S2_LG2", 0),
     };
     QVTDFault fault;
     World w;

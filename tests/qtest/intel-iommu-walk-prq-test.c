@@ -29,11 +29,9 @@
 #define INVALID         0x1
 #define FAILURE         0xf
 
-/* Page group response descriptor, VT-d 7.6.1; the PASID's flag is bit 4. */
+/* All of these have a PASID. */
 #define RESPONSE(sid, pasid, code) \
-    (0x9ULL | 1 << 4 | (uint64_t)(code) << 12 | (uint64_t)(sid) << 16 | \
-     (uint64_t)(pasid) << 32)
-#define RESPONSE_HI(prgi)   ((uint64_t)(prgi) << 3)
+    (QVTD_INV_RESPONSE(sid, code) | QVTD_INV_RESPONSE_PASID(pasid))
 
 /* @pqs: the queue has 128 << @pqs entries */
 static void start(PasidWorld *w, unsigned pqs)
@@ -60,7 +58,7 @@ static void respond(PasidWorld *w, uint32_t pasid, unsigned prgi, unsigned code)
 {
     g_assert_true(qvtd_invalidate(&w->vtd,
                                   RESPONSE(PASIDS_SID, pasid, code),
-                                  RESPONSE_HI(prgi)));
+                                  QVTD_INV_RESPONSE_HI(prgi)));
 }
 
 static uint64_t entry(PasidWorld *w, unsigned n, unsigned quad)
@@ -231,7 +229,7 @@ static void test_unexpected(void)
 
     /* To a device that is not there */
     g_assert_true(qvtd_invalidate(&w.vtd, RESPONSE(PASIDS_SID + 1, 1, SUCCESS),
-                                  RESPONSE_HI(GROUP_OF(0))));
+                                  QVTD_INV_RESPONSE_HI(GROUP_OF(0))));
     g_assert_cmpuint(log_count(&w), ==, 1);
 
     set_present(&w, 0);

@@ -6,8 +6,8 @@
 
 #include "qemu/osdep.h"
 #include "qemu/bswap.h"
-#include "qemu/cutils.h"
 #include "hw/i386/intel_iommu_internal.h"
+#include "libqos/number-from.h"
 #include "libqos/patience.h"
 #include "vtd-storm.h"
 
@@ -29,17 +29,11 @@
 #define QUEUE_PAGES     2
 #define STATUS_PAGE     82
 
-/* Context entry, VT-d 9.4 */
-#define CONTEXT_DTE     (1 << 2)
-#define CONTEXT_PASIDE  (1 << 3)
-#define CONTEXT_PRE     (1 << 4)
-
 #define STAGE_BATCH     128     /* entries of one page table that change */
 #define DESCRIPTORS     120
 #define REGISTERS       16
 #define TESTDEV_GROUPS  8
 #define TESTDEV_COMMANDS    8       /* a round */
-#define INV_DESC_RESPONSE   0x9     /* page group response, VT-d 7.7.1 */
 #define STOPS           8       /* of the queue that a round makes up for */
 
 #define EDU_SOURCE      0x80
@@ -149,7 +143,8 @@ static void write_contexts(Storm *s)
     }
     if (s->testdev) {
         write_context(s, s->testdev_sid,
-                      CONTEXT_DTE | CONTEXT_PASIDE | CONTEXT_PRE);
+                      QVTD_CONTEXT_DTE | QVTD_CONTEXT_PASIDE |
+                      QVTD_CONTEXT_PRE);
     }
 }
 
@@ -297,14 +292,13 @@ static uint64_t granularity(Storm *s, unsigned least, unsigned most)
 /* To a page request, of which there are some with any of these indices */
 static void fill_response(Storm *s, uint64_t desc[4])
 {
-    uint64_t pasid = one_in(s, 4) ? 0 : 1 << 4 | (uint64_t)below(s, 64) << 32;
+    uint64_t pasid = one_in(s, 4) ? 0 : QVTD_INV_RESPONSE_PASID(below(s, 64));
     uint64_t index = one_in(s, 2) ? below(s, TESTDEV_GROUPS)
                                   : PASID_TESTDEV_PRGI_CHANNEL +
                                     below(s, TESTDEV_GROUPS);
 
-    desc[0] = INV_DESC_RESPONSE | pasid | below(s, 2) << 12 |
-              (uint64_t)s->testdev_sid << 16;
-    desc[1] = index << 3;
+    desc[0] = QVTD_INV_RESPONSE(s->testdev_sid, below(s, 2)) | pasid;
+    desc[1] = QVTD_INV_RESPONSE_HI(index);
     desc[2] = 0;
     desc[3] = 0;
 }
@@ -495,14 +489,6 @@ static void finish_dma(Storm *s, QVTDEdu *edu)
 }
 
 /* The whole */
-
-static uint64_t number_from(const char *variable, uint64_t otherwise)
-{
-    const char *text = getenv(variable);
-    uint64_t val;
-
-    return text && !qemu_strtou64(text, NULL, 0, &val) ? val : otherwise;
-}
 
 uint64_t storm_wanted(uint64_t ops)
 {

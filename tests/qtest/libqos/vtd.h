@@ -59,6 +59,11 @@ void qvtd_enable_translation(QVTD *v, bool on);
 #define QVTD_ROOT_SLOT(v, sid)  ((v)->root + ((sid) >> 8) * 16 + \
                                  ((sid) & 0x80 ? 8 : 0))
 
+/* Flags of a context entry, VT-d 9.4 */
+#define QVTD_CONTEXT_DTE        (1 << 2)
+#define QVTD_CONTEXT_PASIDE     (1 << 3)
+#define QVTD_CONTEXT_PRE        (1 << 4)
+
 /**
  * qvtd_context: Context entry of @sid with a directory of its own.
  * @pdts: the directory has 2^(@pdts + 7) entries
@@ -138,6 +143,12 @@ void qvtd_map_tables(QVTD *v, QVTDTable *s2, QVTDTable *s1, uint64_t addr,
 #define QVTD_INV_PC_PASID(did, pasid) \
     (0x7ULL | 1 << 4 | (uint64_t)(did) << 16 | (uint64_t)(pasid) << 32)
 #define QVTD_INV_PC_GLOBAL          (0x7ULL | 3 << 4)
+
+/* Page group response, VT-d 7.6.1; the index is in the second quadword. */
+#define QVTD_INV_RESPONSE(sid, code) \
+    (0x9ULL | (uint64_t)(code) << 12 | (uint64_t)(sid) << 16)
+#define QVTD_INV_RESPONSE_PASID(pasid)  (1ULL << 4 | (uint64_t)(pasid) << 32)
+#define QVTD_INV_RESPONSE_HI(prgi)      ((uint64_t)(prgi) << 3)
 
 /* @am: pages are 2^@am; @ih: the invalidation hint */
 #define QVTD_INV_ADDR(addr, am, ih) ((addr) | (am) | (ih) << 6)
