@@ -8,7 +8,6 @@
 #include "qemu/bswap.h"
 #include "hw/i386/intel_iommu_internal.h"
 #include "libqos/number-from.h"
-#include "libqos/patience.h"
 #include "vtd-storm.h"
 
 #define PAGE            4096ULL
@@ -35,17 +34,6 @@
 #define TESTDEV_GROUPS  8
 #define TESTDEV_COMMANDS    8       /* a round */
 #define STOPS           8       /* of the queue that a round makes up for */
-
-#define EDU_SOURCE      0x80
-#define EDU_TARGET      0x88
-#define EDU_COUNT       0x90
-#define EDU_COMMAND     0x98
-#define EDU_RUN         1
-#define EDU_TO_RAM      2
-#define EDU_BUFFER      0x40000
-#define EDU_DELAY_NS    (100 * 1000 * 1000)
-#define EDU_PATIENCE    2000
-#define EDU_POLL_US     10000
 
 /* Random numbers */
 
@@ -430,11 +418,6 @@ static void run_queue(Storm *s)
 
 /* DMA, which goes on while the tables change */
 
-static bool edu_busy(QVTDEdu *edu)
-{
-    return qpci_io_readq(edu->dev, edu->bar, EDU_COMMAND) & EDU_RUN;
-}
-
 static void start_dma(Storm *s, QVTDEdu *edu)
 {
     /* Drawn in any case: what is random must not depend on the time. */
@@ -443,14 +426,14 @@ static void start_dma(Storm *s, QVTDEdu *edu)
     uint64_t count = below(s, PAGE) + 1;
     bool to_ram = one_in(s, 2);
 
-    if (edu_busy(edu)) {
+    if (qvtd_edu_is_busy(edu)) {
         return;
     }
-    qpci_io_writeq(edu->dev, edu->bar, EDU_SOURCE, to_ram ? EDU_BUFFER : iova);
-    qpci_io_writeq(edu->dev, edu->bar, EDU_TARGET, to_ram ? iova : EDU_BUFFER);
-    qpci_io_writeq(edu->dev, edu->bar, EDU_COUNT, count);
-    qpci_io_writeq(edu->dev, edu->bar, EDU_COMMAND,
-                   (to_ram ? EDU_TO_RAM : 0) | EDU_RUN);
+    if (to_ram) {
+        qvtd_edu_start_write(edu, iova, count);
+    } else {
+        qvtd_edu_start_read(edu, iova, count);
+    }
     s->count[STORM_DMA]++;
 }
 
@@ -476,16 +459,6 @@ static void start_testdev(Storm *s)
 
     qtestdev_start(s->testdev, &c);
     s->count[STORM_DMA]++;
-}
-
-static void finish_dma(Storm *s, QVTDEdu *edu)
-{
-    unsigned polls = 0;
-
-    qtest_clock_step(s->vtd->qts, EDU_DELAY_NS + 1);
-    while (edu_busy(edu) && has_patience(&polls, EDU_PATIENCE)) {
-        g_usleep(EDU_POLL_US);
-    }
 }
 
 /* The whole */
@@ -550,7 +523,7 @@ static void storm_round(Storm *s)
     for (unsigned i = 0; s->testdev && i < TESTDEV_COMMANDS; i++) {
         start_testdev(s);
     }
-    qtest_clock_step(s->vtd->qts, EDU_DELAY_NS + 1);
+    qtest_clock_step(s->vtd->qts, QVTD_EDU_DELAY_NS + 1);
     for (unsigned i = below(s, REGISTERS); i; i--) {
         write_random_register(s);
     }
@@ -577,7 +550,7 @@ void storm_end(Storm *s)
     g_autoptr(GString) text = g_string_new(NULL);
 
     for (unsigned i = 0; i < s->devices; i++) {
-        finish_dma(s, s->edu[i]);
+        qvtd_edu_finish(s->edu[i]);
     }
     drain_queue(s);
     command(s, UINT32_MAX, 0);

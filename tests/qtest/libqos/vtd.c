@@ -21,7 +21,6 @@
 #define EDU_RUN         1
 #define EDU_TO_RAM      2
 #define EDU_BUFFER      0x40000
-#define EDU_DELAY_NS    (100 * 1000 * 1000)
 #define EDU_POLL_US     10000
 #define EDU_PATIENCE    2000    /* polls */
 
@@ -298,21 +297,25 @@ static void edu_start(QVTDEdu *edu, uint64_t source, uint64_t target,
     qpci_io_writeq(edu->dev, edu->bar, EDU_COMMAND, command | EDU_RUN);
 }
 
+bool qvtd_edu_is_busy(QVTDEdu *edu)
+{
+    return qpci_io_readq(edu->dev, edu->bar, EDU_COMMAND) & EDU_RUN;
+}
+
 void qvtd_edu_finish(QVTDEdu *edu)
 {
     unsigned polls = 0;
 
     /* An emulated edu has the test's clock, a passed-through one its own. */
-    qtest_clock_step(edu->v->qts, EDU_DELAY_NS + 1);
-    while (qpci_io_readq(edu->dev, edu->bar, EDU_COMMAND) & EDU_RUN &&
-           has_patience(&polls, EDU_PATIENCE)) {
+    qtest_clock_step(edu->v->qts, QVTD_EDU_DELAY_NS + 1);
+    while (qvtd_edu_is_busy(edu) && has_patience(&polls, EDU_PATIENCE)) {
         g_usleep(EDU_POLL_US);
     }
 }
 
 void qvtd_edu_write(QVTDEdu *edu, uint64_t iova, unsigned bytes)
 {
-    edu_start(edu, EDU_BUFFER, iova, bytes, EDU_TO_RAM);
+    qvtd_edu_start_write(edu, iova, bytes);
     qvtd_edu_finish(edu);
 }
 
@@ -320,6 +323,11 @@ void qvtd_edu_read(QVTDEdu *edu, uint64_t iova, unsigned bytes)
 {
     qvtd_edu_start_read(edu, iova, bytes);
     qvtd_edu_finish(edu);
+}
+
+void qvtd_edu_start_write(QVTDEdu *edu, uint64_t iova, unsigned bytes)
+{
+    edu_start(edu, EDU_BUFFER, iova, bytes, EDU_TO_RAM);
 }
 
 void qvtd_edu_start_read(QVTDEdu *edu, uint64_t iova, unsigned bytes)

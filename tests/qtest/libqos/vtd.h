@@ -196,7 +196,11 @@ void qvtd_edu_init(QVTDEdu *edu, QVTD *v, QPCIDevice *dev);
 void qvtd_edu_write(QVTDEdu *edu, uint64_t iova, unsigned bytes);
 void qvtd_edu_read(QVTDEdu *edu, uint64_t iova, unsigned bytes);
 /* The same in two steps */
+void qvtd_edu_start_write(QVTDEdu *edu, uint64_t iova, unsigned bytes);
 void qvtd_edu_start_read(QVTDEdu *edu, uint64_t iova, unsigned bytes);
 void qvtd_edu_finish(QVTDEdu *edu);
+bool qvtd_edu_is_busy(QVTDEdu *edu);
+/* Virtual time that passes from start to finish */
+#define QVTD_EDU_DELAY_NS   (100 * 1000 * 1000)
 
 #endif
