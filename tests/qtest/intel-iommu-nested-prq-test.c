@@ -456,6 +456,14 @@ static void test_leave(gconstpointer opaque)
     stop(&w);
 }
 
+static void check_no_queue(World *w)
+{
+    QDict *info = query(w, "x-query-iommufd");
+
+    g_assert_true(qlist_empty(qdict_get_qlist(info, "fault-queues")));
+    qobject_unref(info);
+}
+
 /* The fault queue is one of the iommufd's objects, as long as it is there. */
 static void test_query(void)
 {
@@ -497,9 +505,7 @@ static void test_query(void)
     g_free(hmp);
 
     leave(&w, LEAVE_TRANSLATION);
-    info = query(&w, "x-query-iommufd");
-    g_assert_true(qlist_empty(qdict_get_qlist(info, "fault-queues")));
-    qobject_unref(info);
+    check_no_queue(&w);
     stop(&w);
 }
 
@@ -715,7 +721,6 @@ static void test_off(void)
 /* As if another thread polled the queue's file while a vCPU lets go of it. */
 static void test_busy_queue(void)
 {
-    QDict *info;
     World w;
 
     start(&w, QTESTDEV_NO_PASID, 0);
@@ -723,9 +728,7 @@ static void test_busy_queue(void)
     nested_inject(&w.t, "iommu-destroy 16 1 1");
     w.t.injected_destroys = 1;
     leave(&w, LEAVE_TRANSLATION);
-    info = query(&w, "x-query-iommufd");
-    g_assert_true(qlist_empty(qdict_get_qlist(info, "fault-queues")));
-    qobject_unref(info);
+    check_no_queue(&w);
     g_assert_cmpint(nested_calls(&w.t, "iommu-destroy"), ==, 3);
     stop(&w);
 }
@@ -823,6 +826,9 @@ static void test_sweep(void)
     start_write(&w);
     await_tail(&w, 1);
     serve_write(&w);
+    /* No failure has left a user behind. */
+    leave(&w, LEAVE_TRANSLATION);
+    check_no_queue(&w);
     stop(&w);
 }
 
