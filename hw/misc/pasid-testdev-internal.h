@@ -54,7 +54,7 @@ struct PASIDTestdev {
     PCIDevice parent_obj;
 
     /* properties */
-    bool ats, pri, exec, priv;
+    bool ats, pri, flr, acs, exec, priv;
     uint8_t pasid_bits;
     uint32_t max_requests;
 

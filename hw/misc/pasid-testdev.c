@@ -20,6 +20,7 @@
 #define EXT_ATS         0x100
 #define EXT_PRI         0x110
 #define EXT_PASID       0x120
+#define EXT_ACS         0x130
 #define DEVCAP2_EETLP_MAX_1 (1u << 22)
 
 /* Config space */
@@ -151,7 +152,9 @@ static bool add_capabilities(PASIDTestdev *d, Error **errp)
         error_setg(errp, "pasid-testdev: no room for a PCIe capability");
         return false;
     }
-    pcie_cap_flr_init(dev);
+    if (d->flr) {
+        pcie_cap_flr_init(dev);
+    }
     /* Its TLPs have one prefix at most: the PASID. */
     pci_long_test_and_set_mask(config(d, EXP_OFFSET + PCI_EXP_DEVCAP2),
                                DEVCAP2_EETLP_MAX_1);
@@ -163,6 +166,9 @@ static bool add_capabilities(PASIDTestdev *d, Error **errp)
     }
     if (d->pasid_bits) {
         add_pasid(d);
+    }
+    if (d->acs) {
+        pcie_acs_init(dev, EXT_ACS);
     }
     return true;
 }
@@ -368,6 +374,12 @@ static bool check_properties(PASIDTestdev *d, Error **errp)
         error_setg(errp, "pasid-testdev: pri=on needs ats=on");
         return false;
     }
+    if (d->acs && !PCI_FUNC(d->parent_obj.devfn) &&
+        !(d->parent_obj.cap_present & QEMU_PCI_CAP_MULTIFUNCTION)) {
+        error_setg(errp, "pasid-testdev: acs=on needs multifunction=on, as a "
+                   "single function has no other to be kept apart from");
+        return false;
+    }
     return true;
 }
 
@@ -420,6 +432,8 @@ static const VMStateDescription vmstate_testdev = {
 static const Property testdev_properties[] = {
     DEFINE_PROP_BOOL("ats", PASIDTestdev, ats, true),
     DEFINE_PROP_BOOL("pri", PASIDTestdev, pri, true),
+    DEFINE_PROP_BOOL("flr", PASIDTestdev, flr, true),
+    DEFINE_PROP_BOOL("acs", PASIDTestdev, acs, false),
     DEFINE_PROP_UINT8("pasid-bits", PASIDTestdev, pasid_bits, 20),
     DEFINE_PROP_BOOL("exec", PASIDTestdev, exec, true),
     DEFINE_PROP_BOOL("priv", PASIDTestdev, priv, true),
