@@ -224,6 +224,7 @@ struct HostIOMMUDeviceIOMMUFD {
     uint8_t max_pasid_log2;     /* 0: no PASIDs for this device */
     /* The host kernel enabled the device's page requests (PCIe PRI). */
     bool page_requests;
+    int group;                  /* the host's IOMMU group, -1: unknown */
 };
 
 struct HostIOMMUDeviceIOMMUFDClass {

@@ -219,6 +219,7 @@ static bool cdev_attach_device(const char *name, VFIODevice *vbasedev,
     /* IOMMU_GET_HW_INFO takes the device ID, hence not earlier. */
     if (!vfio_device_hiod_realize(vbasedev, errp) ||
         !cdev_check_nesting(vbasedev, as, errp) ||
+        !vfio_iommufd_group_check(vbasedev, as, errp) ||
         !cdev_read_info(vbasedev, errp)) {
         goto out_unbind;
     }

@@ -64,6 +64,7 @@ static bool hiod_iommufd_vfio_realize(HostIOMMUDevice *hiod, void *opaque,
 
     idev->iommufd = vbasedev->iommufd;
     idev->devid = vbasedev->devid;
+    idev->group = vfio_iommufd_group_of(vbasedev);
     idev->page_requests = device_requests_pages(vbasedev);
     if (hiod->caps.type == IOMMU_HW_INFO_TYPE_INTEL_VTD) {
         idev->vtd.flags = vtd.flags;

@@ -37,6 +37,17 @@ void vfio_iommufd_detach_pt(VFIODevice *vbasedev, uint32_t pasid);
 void vfio_iommufd_attach_error(uint32_t pasid, uint32_t pt_id, int ret,
                                Error **errp);
 
+/* group.c */
+
+/* Return: the number of the group of the opened device, -1 if unknown. */
+int vfio_iommufd_group_of(const VFIODevice *vbasedev);
+/*
+ * False if a device of this VM shares the host's IOMMU group with @vbasedev,
+ * which is to live in @as, and a nesting vIOMMU translates for one of the two.
+ */
+bool vfio_iommufd_group_check(const VFIODevice *vbasedev, AddressSpace *as,
+                              Error **errp);
+
 /* hwpt.c: which page table a device uses */
 
 bool vfio_iommufd_hwpt_get(VFIODevice *vbasedev,
