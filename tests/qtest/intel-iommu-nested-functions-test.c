@@ -12,6 +12,7 @@
 
 #include "qemu/osdep.h"
 #include "qobject/qdict.h"
+#include "hw/pci/pci_regs.h"
 #include "intel-iommu-nested-steps.h"
 #include "libqos/pasid-testdev.h"
 
@@ -164,6 +165,34 @@ static void test_reset_foreign(void)
     nested_teardown(&p.t[0]);
 }
 
+/* A guest that resets a bus means what is on it, not the neighbour in the host. */
+static void test_reset_bus(void)
+{
+    g_autofree char *devices = g_strdup_printf(
+        "-device pcie-root-port,id=rp,chassis=1,slot=1,addr=%u "
+        "-device vfio-pci,host=%s,iommufd=iommufd0,bus=rp "
+        "-device vfio-pci,host=%s,iommufd=iommufd0,addr=%u",
+        SLOT, functions[APART], functions[APART2], SLOT2);
+    QPCIDevice *port;
+    NestedTest t;
+    QTestdev dev;
+
+    nested_start(&t, devices);
+    find(&t, &dev, APART2, SLOT2);
+    nested_build_tables(&t);
+    nested_step(&t, SET_B);
+    nested_step(&t, TE_ON);
+    mark(&dev);
+
+    port = qpci_device_find(t.pci, QPCI_DEVFN(SLOT, 0));
+    qpci_config_writew(port, PCI_BRIDGE_CONTROL, PCI_BRIDGE_CTL_BUS_RESET);
+    qpci_config_writew(port, PCI_BRIDGE_CONTROL, 0);
+    g_free(port);
+    g_assert_true(is_marked(&dev));
+    g_assert_cmpint(probe(&t, &dev), ==, TO_B);
+    nested_teardown(&t);
+}
+
 static void check_refused(NestedTest *t, unsigned function, const char *why)
 {
     QDict *reply = qtest_qmp(t->qts, "{'execute': 'device_add', 'arguments': {"
@@ -212,6 +241,7 @@ int main(int argc, char **argv)
     qtest_add_func("/intel-iommu/nested/functions/reset-one", test_reset_one);
     qtest_add_func("/intel-iommu/nested/functions/reset-foreign",
                    test_reset_foreign);
+    qtest_add_func("/intel-iommu/nested/functions/reset-bus", test_reset_bus);
     qtest_add_func("/intel-iommu/nested/functions/group", test_group);
 
     return g_test_run();
