@@ -140,7 +140,7 @@ static void test_layout(gconstpointer data)
 #define MEMHP_FLAGS     0xa14
 #define MEMHP_EJECT     (1 << 3)
 
-#define DIMM_SIZE       (64 * MIB)
+#define DIMM_SIZE       (16 * MIB)
 
 static void plug_dimm(NestedTest *t)
 {
@@ -197,6 +197,52 @@ static void test_dimm_refused(void)
     unplug_dimm(&t);
     plug_dimm(&t);
     g_assert_true(reaches(&t, DEVICE_MEMORY));
+    nested_teardown(&t);
+}
+
+/* What the host's stage 2 has of the DIMM: all or nothing */
+static bool is_mapped(NestedTest *t)
+{
+    bool first = vtd_host_page_lg2(t->bdf, DEVICE_MEMORY);
+    bool last = vtd_host_page_lg2(t->bdf, DEVICE_MEMORY + DIMM_SIZE - PAGE);
+
+    g_assert_cmpint(first, ==, last);
+    return first;
+}
+
+/*
+ * Each allocation that the kernel makes when it maps or unmaps the DIMM fails
+ * once: the device has it or has it not, and never when it is gone.
+ */
+static void test_dimm_sweep(void)
+{
+    unsigned nth, blocked = 0;
+    bool plug_failed, unplug_failed;
+    NestedTest t;
+
+    if (!nested_can_fail_nth()) {
+        return;
+    }
+    setup(&t, "-m 256M,slots=1,maxmem=1G", "");
+    for (nth = 1; !g_test_failed(); nth++) {
+        nested_fail_nth(&t, nth);
+        plug_dimm(&t);
+        plug_failed = nested_has_failed(&t);
+        g_assert_true(is_mapped(&t) || plug_failed);
+        g_assert_cmpint(reaches(&t, DEVICE_MEMORY), ==, is_mapped(&t));
+        blocked += !is_mapped(&t);
+        nested_fail_nth(&t, nth);
+        unplug_dimm(&t);
+        unplug_failed = nested_has_failed(&t);
+        g_assert_false(is_mapped(&t));
+        if (!plug_failed && !unplug_failed) {
+            break;
+        }
+    }
+    g_assert_true(reaches(&t, PAGE_A));
+    g_assert_cmpuint(blocked, >, 0);
+    g_test_message("dimm: %u allocations failed, one at a time: %u times the "
+                   "device had none of it", nth - 1, blocked);
     nested_teardown(&t);
 }
 
@@ -325,6 +371,49 @@ static void test_virtio_mem_refused(void)
     nested_teardown(&t);
 }
 
+/* Each allocation for a block fails once: it is there, or the guest is told. */
+static void test_virtio_mem_sweep(void)
+{
+    unsigned nth, refused = 0;
+    NestedTest t;
+    VMem m;
+
+    if (!nested_can_fail_nth()) {
+        return;
+    }
+    vmem_start(&t, &m);
+    for (nth = 1; !g_test_failed(); nth++) {
+        unsigned plugged, unplugged;
+        bool failed;
+
+        nested_fail_nth(&t, nth);
+        plugged = vmem_request(&t, &m, VIRTIO_MEM_REQ_PLUG, m.addr);
+        failed = nested_has_failed(&t);
+        g_assert_true(plugged == VIRTIO_MEM_RESP_ACK ||
+                      (failed && plugged == VIRTIO_MEM_RESP_BUSY));
+        g_assert_cmpint(reaches(&t, m.addr), ==,
+                        plugged == VIRTIO_MEM_RESP_ACK);
+        if (plugged != VIRTIO_MEM_RESP_ACK) {
+            refused++;
+            continue;
+        }
+        nested_fail_nth(&t, nth);
+        unplugged = vmem_request(&t, &m, VIRTIO_MEM_REQ_UNPLUG, m.addr);
+        failed |= nested_has_failed(&t);
+        g_assert_cmpuint(unplugged, ==, VIRTIO_MEM_RESP_ACK);
+        g_assert_cmpuint(vtd_host_page_lg2(t.bdf, m.addr), ==, 0);
+        if (!failed) {
+            break;
+        }
+    }
+    g_assert_true(reaches(&t, PAGE_A));
+    g_assert_cmpuint(refused, >, 0);
+    g_test_message("virtio-mem: %u allocations failed, one at a time: %u times "
+                   "the block was refused", nth - 1, refused);
+    vmem_free(&m);
+    nested_teardown(&t);
+}
+
 /* ROMs, and RAM that the guest shadows or hides */
 
 #define BIOS            (4 * GIB - PAGE)
@@ -418,9 +507,12 @@ int main(int argc, char **argv)
     qtest_add_func("/intel-iommu/nested/memory/dimm", test_dimm);
     qtest_add_func("/intel-iommu/nested/memory/dimm-refused",
                    test_dimm_refused);
+    qtest_add_func("/intel-iommu/nested/memory/dimm-sweep", test_dimm_sweep);
     qtest_add_func("/intel-iommu/nested/memory/virtio-mem", test_virtio_mem);
     qtest_add_func("/intel-iommu/nested/memory/virtio-mem-refused",
                    test_virtio_mem_refused);
+    qtest_add_func("/intel-iommu/nested/memory/virtio-mem-sweep",
+                   test_virtio_mem_sweep);
     qtest_add_func("/intel-iommu/nested/memory/rom", test_rom);
     qtest_add_func("/intel-iommu/nested/memory/shadow-ram", test_shadow_ram);
     qtest_add_func("/intel-iommu/nested/memory/resize", test_resize);
