@@ -183,21 +183,23 @@ static bool check_cdev(const char *bdf)
 typedef struct Group {
     const char *bdf;
     char others[256];       /* members that a driver of the host has */
-    unsigned members;
+    unsigned endpoints;     /* that can be passed through: no bridges */
 } Group;
 
 /* VFIO takes a group in which no driver of the host does DMA. */
 static void look_at_member(const char *name, void *opaque)
 {
     Group *group = opaque;
-    char driver[64];
+    char driver[64] = "";
     size_t len = strlen(group->others);
 
-    group->members++;
-    if (strcmp(name, group->bdf) &&
-        read_link(driver, sizeof(driver), DEVICES "/%s/driver", name) &&
-        strncmp(driver, "vfio", 4) && strcmp(driver, "pci-stub") &&
-        strcmp(driver, "pcieport")) {
+    read_link(driver, sizeof(driver), DEVICES "/%s/driver", name);
+    if (!strcmp(driver, "pcieport")) {
+        return;
+    }
+    group->endpoints++;
+    if (strcmp(name, group->bdf) && driver[0] && strncmp(driver, "vfio", 4) &&
+        strcmp(driver, "pci-stub")) {
         snprintf(group->others + len, sizeof(group->others) - len, " %s (%s)",
                  name, driver);
     }
@@ -217,10 +219,14 @@ static void check_group(const char *bdf)
         report(CHECK_FAIL, "device-group", bdf, "bind all devices of the group "
                "to vfio-pci", "its IOMMU group %s has devices that the host "
                "uses:%s", number, group.others);
+    } else if (group.endpoints > 1) {
+        report(CHECK_WARN, "device-group", bdf, "pass through one of them: the "
+               "host has one page table for a group, nested=on wants one for "
+               "each device", "its IOMMU group %s has %u devices, none used by "
+               "the host", number, group.endpoints);
     } else {
-        report(CHECK_PASS, "device-group", bdf, NULL, "its IOMMU group %s has "
-               "%u device%s, none used by the host", number, group.members,
-               group.members == 1 ? "" : "s");
+        report(CHECK_PASS, "device-group", bdf, NULL, "it is the only device of "
+               "its IOMMU group %s", number);
     }
 }
 
