@@ -25,8 +25,12 @@ extern const struct VTDPRQOps vtd_ats_prq_ops;
 
 /*
  * The invalidation queue; BQL held.  All but the drain flag of a wait
- * descriptor is for ecap-nest=on only.
+ * descriptor is for ecap-nest=on only.  First what is behind the inline
+ * functions, which spare a call where there is neither.
  */
+void vtd_ats_do_inv_desc(IntelIOMMUState *s, uint8_t type, uint64_t val[2]);
+bool vtd_ats_do_abort_wait(IntelIOMMUState *s);
+bool vtd_ats_inv_timed_out(IntelIOMMUState *s);
 
 /**
  * vtd_ats_inv_desc: Before intel_iommu.c carries out a descriptor.
@@ -35,7 +39,13 @@ extern const struct VTDPRQOps vtd_ats_prq_ops;
  *
  * Invalidates the devices' caches.
  */
-void vtd_ats_inv_desc(IntelIOMMUState *s, uint8_t type, uint64_t val[2]);
+static inline void vtd_ats_inv_desc(IntelIOMMUState *s, uint8_t type,
+                                    uint64_t val[2])
+{
+    if (unlikely(s->ecap_nest || s->prq)) {
+        vtd_ats_do_inv_desc(s, type, val);
+    }
+}
 
 /**
  * vtd_ats_abort_wait: Before a wait descriptor completes.
@@ -43,10 +53,16 @@ void vtd_ats_inv_desc(IntelIOMMUState *s, uint8_t type, uint64_t val[2]);
  * Return: true if a device did not complete an invalidation: the wait
  * descriptor is not to complete, and the queue stops (FSTS.ITE).
  */
-bool vtd_ats_abort_wait(IntelIOMMUState *s);
+static inline bool vtd_ats_abort_wait(IntelIOMMUState *s)
+{
+    return unlikely(s->ecap_nest) && vtd_ats_do_abort_wait(s);
+}
 
 /* Return: whether no descriptor is to be fetched, after a time-out. */
-bool vtd_ats_queue_stopped(IntelIOMMUState *s);
+static inline bool vtd_ats_queue_stopped(IntelIOMMUState *s)
+{
+    return unlikely(s->ecap_nest) && vtd_ats_inv_timed_out(s);
+}
 
 /* Software wrote FSTS_REG: the queue may go on. */
 void vtd_ats_fsts_written(IntelIOMMUState *s);

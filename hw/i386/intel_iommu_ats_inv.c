@@ -75,7 +75,7 @@ static void inv_device_pasid(IntelIOMMUState *s, uint64_t lo, uint64_t hi)
     request(s, VTD_INV_DESC_PASID_DEVICE_IOTLB_SID(lo), &inv);
 }
 
-void vtd_ats_inv_desc(IntelIOMMUState *s, uint8_t type, uint64_t val[2])
+void vtd_ats_do_inv_desc(IntelIOMMUState *s, uint8_t type, uint64_t val[2])
 {
     if (type == VTD_INV_DESC_WAIT) {
         vtd_prq_wait_desc(s, &val[0]);
@@ -104,11 +104,11 @@ void vtd_ats_inv_desc(IntelIOMMUState *s, uint8_t type, uint64_t val[2])
 
 /* Timed out */
 
-bool vtd_ats_abort_wait(IntelIOMMUState *s)
+bool vtd_ats_do_abort_wait(IntelIOMMUState *s)
 {
     uint32_t fsts;
 
-    if (!s->ecap_nest || !s->walk->inv_timed_out) {
+    if (!s->walk->inv_timed_out) {
         return false;
     }
     s->walk->inv_timed_out = false;
@@ -123,9 +123,9 @@ bool vtd_ats_abort_wait(IntelIOMMUState *s)
     return true;
 }
 
-bool vtd_ats_queue_stopped(IntelIOMMUState *s)
+bool vtd_ats_inv_timed_out(IntelIOMMUState *s)
 {
-    return s->ecap_nest && ldl_le_p(&s->csr[DMAR_FSTS_REG]) & FSTS_ITE;
+    return ldl_le_p(&s->csr[DMAR_FSTS_REG]) & FSTS_ITE;
 }
 
 void vtd_ats_fsts_written(IntelIOMMUState *s)

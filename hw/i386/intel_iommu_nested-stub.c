@@ -33,7 +33,7 @@ AddressSpace *vtd_nested_address_space(IntelIOMMUState *s, PCIBus *bus,
     return NULL;
 }
 
-/* Behind nested=on, which cannot be: reaching one of these two is a bug. */
+/* Behind nested=on, which cannot be: reaching one of these four is a bug. */
 bool vtd_nested_set_device(IntelIOMMUState *s, PCIBus *bus, int devfn,
                            HostIOMMUDevice *hiod, Error **errp)
 {
@@ -41,6 +41,17 @@ bool vtd_nested_set_device(IntelIOMMUState *s, PCIBus *bus, int devfn,
 }
 
 void vtd_nested_unset_device(IntelIOMMUState *s, PCIBus *bus, int devfn)
+{
+    g_assert_not_reached();
+}
+
+bool vtd_nested_do_inv_desc(IntelIOMMUState *s, uint8_t type,
+                            const uint64_t val[4])
+{
+    g_assert_not_reached();
+}
+
+void vtd_nested_do_inv_flush(IntelIOMMUState *s)
 {
     g_assert_not_reached();
 }
@@ -58,17 +69,7 @@ void vtd_nested_refresh_function(IntelIOMMUState *s, uint16_t sid,
 {
 }
 
-bool vtd_nested_inv_desc(IntelIOMMUState *s, uint8_t type,
-                         const uint64_t val[4])
-{
-    return true;
-}
-
 void vtd_nested_iotlb_reg(IntelIOMMUState *s, uint64_t granularity,
                           uint16_t domain_id)
-{
-}
-
-void vtd_nested_inv_flush(IntelIOMMUState *s)
 {
 }

@@ -5,7 +5,8 @@
  *
  * The seam: all that intel_iommu.c knows of nested translation.  Every
  * function is called with the BQL held and without the IOMMU lock, and every
- * one but decide_config does nothing with nested=off.
+ * one but decide_config does nothing with nested=off.  Those that each
+ * descriptor passes look for that themselves, so that it costs no call.
  */
 
 #ifndef HW_I386_INTEL_IOMMU_NESTED_H
@@ -88,6 +89,11 @@ void vtd_nested_refresh_all(IntelIOMMUState *s);
 void vtd_nested_refresh_function(IntelIOMMUState *s, uint16_t sid,
                                  uint16_t sid_mask);
 
+/* Behind the two inline functions below: with nested=on only. */
+bool vtd_nested_do_inv_desc(IntelIOMMUState *s, uint8_t type,
+                            const uint64_t val[4]);
+void vtd_nested_do_inv_flush(IntelIOMMUState *s);
+
 /**
  * vtd_nested_inv_desc: A descriptor of the invalidation queue was found sound
  * by intel_iommu.c and carried out for emulated devices.
@@ -100,8 +106,11 @@ void vtd_nested_refresh_function(IntelIOMMUState *s, uint16_t sid,
  *
  * Return: false if the descriptor is malformed: an invalidation queue error.
  */
-bool vtd_nested_inv_desc(IntelIOMMUState *s, uint8_t type,
-                         const uint64_t val[4]);
+static inline bool vtd_nested_inv_desc(IntelIOMMUState *s, uint8_t type,
+                                       const uint64_t val[4])
+{
+    return likely(!s->nest) || vtd_nested_do_inv_desc(s, type, val);
+}
 
 /**
  * vtd_nested_iotlb_reg: Register-based IOTLB invalidation.
@@ -118,6 +127,11 @@ void vtd_nested_iotlb_reg(IntelIOMMUState *s, uint64_t granularity,
  * Where the kernel refuses even a full flush, the devices concerned end
  * blocked with a fault record: no stale translation outlives the wait.
  */
-void vtd_nested_inv_flush(IntelIOMMUState *s);
+static inline void vtd_nested_inv_flush(IntelIOMMUState *s)
+{
+    if (unlikely(s->nest)) {
+        vtd_nested_do_inv_flush(s);
+    }
+}
 
 #endif

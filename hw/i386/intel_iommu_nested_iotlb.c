@@ -225,14 +225,11 @@ static bool inv_desc(VTDNested *n, uint8_t type, const uint64_t val[4])
     }
 }
 
-bool vtd_nested_inv_desc(IntelIOMMUState *s, uint8_t type,
-                         const uint64_t val[4])
+bool vtd_nested_do_inv_desc(IntelIOMMUState *s, uint8_t type,
+                            const uint64_t val[4])
 {
     bool ok;
 
-    if (!s->nest) {
-        return true;
-    }
     assert(bql_locked());
     ok = inv_desc(s->nest, type, val);
     if (!s->nested_batch) {
@@ -336,14 +333,11 @@ static void hwpt_flush(VTDNestedHwpt *hwpt)
     }
 }
 
-void vtd_nested_inv_flush(IntelIOMMUState *s)
+void vtd_nested_do_inv_flush(IntelIOMMUState *s)
 {
     VTDNested *n = s->nest;
     VTDNestedHwpt *hwpt;
 
-    if (!n) {
-        return;
-    }
     assert(bql_locked());
     while ((hwpt = QSIMPLEQ_FIRST(&n->dirty))) {
         QSIMPLEQ_REMOVE_HEAD(&n->dirty, dirty_next);

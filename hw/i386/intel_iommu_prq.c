@@ -264,9 +264,9 @@ void vtd_prq_wait_desc(IntelIOMMUState *s, uint64_t *lo)
     }
 }
 
-bool vtd_prq_is_fence(IntelIOMMUState *s, uint64_t lo)
+bool vtd_prq_orders_only(uint64_t lo)
 {
-    return vtd_prq_present(s) && !(lo & VTD_INV_DESC_WAIT_RSVD_LO) &&
+    return !(lo & VTD_INV_DESC_WAIT_RSVD_LO) &&
            (lo & (VTD_INV_DESC_WAIT_FN | VTD_INV_DESC_WAIT_SW |
                   VTD_INV_DESC_WAIT_IF)) == VTD_INV_DESC_WAIT_FN;
 }

@@ -111,12 +111,18 @@ bool vtd_prq_response_desc(IntelIOMMUState *s, const uint64_t val[2]);
  */
 void vtd_prq_wait_desc(IntelIOMMUState *s, uint64_t *lo);
 
+/* Behind the inline function below */
+bool vtd_prq_orders_only(uint64_t lo);
+
 /**
  * vtd_prq_is_fence: A wait descriptor that only orders others?
  *
  * Linux drains page requests with one, which stock QEMU takes for malformed.
  * Descriptors are carried out in order, so there is nothing left to do.
  */
-bool vtd_prq_is_fence(IntelIOMMUState *s, uint64_t lo);
+static inline bool vtd_prq_is_fence(const IntelIOMMUState *s, uint64_t lo)
+{
+    return unlikely(vtd_prq_present(s)) && vtd_prq_orders_only(lo);
+}
 
 #endif

@@ -4,7 +4,8 @@
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
  * The seam: all that intel_iommu.c knows of the walk.  With ecap-nest=off
- * every function but decide_config returns at once.
+ * every function but decide_config returns at once; those that each request or
+ * descriptor passes look for that themselves, so that it costs no call.
  */
 
 #ifndef HW_I386_INTEL_IOMMU_WALK_H
@@ -54,6 +55,10 @@ static inline bool vtd_walk_active(IntelIOMMUState *s)
 bool vtd_walk_translate(VTDAddressSpace *as, hwaddr addr,
                         IOMMUAccessFlags flag, IOMMUTLBEntry *entry);
 
+/* Behind the inline function below: with ecap-nest=on only. */
+bool vtd_walk_do_inv_desc(IntelIOMMUState *s, uint8_t type,
+                          const uint64_t val[2]);
+
 /**
  * vtd_walk_inv_desc: intel_iommu.c carried out a descriptor of the queue.
  * @type: VTD_INV_DESC_*
@@ -63,8 +68,11 @@ bool vtd_walk_translate(VTDAddressSpace *as, hwaddr addr,
  *
  * Return: false if the descriptor is malformed: an invalidation queue error.
  */
-bool vtd_walk_inv_desc(IntelIOMMUState *s, uint8_t type,
-                       const uint64_t val[2]);
+static inline bool vtd_walk_inv_desc(IntelIOMMUState *s, uint8_t type,
+                                     const uint64_t val[2])
+{
+    return likely(!s->ecap_nest) || vtd_walk_do_inv_desc(s, type, val);
+}
 
 /**
  * vtd_walk_iotlb_reg: Register-based IOTLB invalidation.

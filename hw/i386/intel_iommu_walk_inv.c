@@ -103,11 +103,9 @@ static bool inv_pasid_cache(IntelIOMMUState *s, uint64_t lo, uint64_t hi)
     return true;
 }
 
-bool vtd_walk_inv_desc(IntelIOMMUState *s, uint8_t type, const uint64_t val[2])
+bool vtd_walk_do_inv_desc(IntelIOMMUState *s, uint8_t type,
+                          const uint64_t val[2])
 {
-    if (!s->ecap_nest) {
-        return true;
-    }
     switch (type) {
     case VTD_INV_DESC_IOTLB:
         inv_iotlb(s, val[0], val[1]);
