@@ -232,7 +232,7 @@ int main(int argc, char **argv)
         return 0;
     }
     functions = g_strsplit_set(all ?: "", " \n", -1);
-    if (g_strv_length(functions) != FUNCTIONS) {
+    if (vtd_host_device() && g_strv_length(functions) != FUNCTIONS) {
         g_print("1..0 # SKIP VTD_TEST_BDFS names not %d devices but %u\n",
                 FUNCTIONS, g_strv_length(functions));
         return 0;

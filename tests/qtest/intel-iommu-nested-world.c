@@ -13,12 +13,20 @@
 
 /* Setting up */
 
+/* "-l": prints the names of the cases, for which no device is needed. */
+static bool is_listing(char **argv)
+{
+    return g_strv_contains((const char *const *)argv, "-l");
+}
+
 bool nested_test_init(int *argc, char ***argv)
 {
+    bool listing = is_listing(*argv);
+
     g_test_init(argc, argv, NULL);
     /* A case that fails ends there; the next one has a machine of its own. */
     g_test_set_nonfatal_assertions();
-    if (!vtd_host_device()) {
+    if (!vtd_host_device() && !listing) {
         g_print("1..0 # SKIP VTD_TEST_BDF names no device bound to vfio-pci\n");
         return false;
     }
@@ -38,9 +46,14 @@ static char *sysfs_id(const char *file)
 
 bool nested_device_copies(void)
 {
-    g_autofree char *vendor = sysfs_id("vendor");
-    g_autofree char *device = sysfs_id("device");
+    g_autofree char *vendor = NULL;
+    g_autofree char *device = NULL;
 
+    if (!vtd_host_device()) {
+        return true;
+    }
+    vendor = sysfs_id("vendor");
+    device = sysfs_id("device");
     return g_str_equal(vendor, "0x1234") && g_str_equal(device, "0x11e8");
 }
 

@@ -71,7 +71,7 @@ typedef struct NestedTest {
 
 /*
  * g_test_init() for programs whose device VTD_TEST_BDF names.  False, with a
- * reason in TAP, if it names none.
+ * reason in TAP, if it names none and the cases are not just listed.
  */
 bool nested_test_init(int *argc, char ***argv);
 /*
