@@ -17,10 +17,8 @@
 
 #define REGS_SIZE       PASID_TESTDEV_MEMORY
 #define EXP_OFFSET      0x80
-#define EXT_ATS         0x100
-#define EXT_PRI         0x110
-#define EXT_PASID       0x120
-#define EXT_ACS         0x130
+#define EXT_OFFSET      PCI_CONFIG_SPACE_SIZE   /* where the first must be */
+#define EXT_SIZE        0x10                    /* of each, rounded up */
 #define DEVCAP2_EETLP_MAX_1 (1u << 22)
 
 /* Config space */
@@ -103,28 +101,22 @@ static void testdev_write_config(PCIDevice *dev, uint32_t addr, uint32_t val,
     pcie_cap_flr_write_config(dev, addr, val, len);
 }
 
-static void add_ats(PASIDTestdev *d)
-{
-    pcie_ats_init(&d->parent_obj, EXT_ATS, true);
-    d->ats_cap = EXT_ATS;
-}
-
-static void add_pri(PASIDTestdev *d)
+static void add_pri(PASIDTestdev *d, uint16_t offset)
 {
     PCIDevice *dev = &d->parent_obj;
 
-    pcie_add_capability(dev, PCI_EXT_CAP_ID_PRI, 1, EXT_PRI,
+    pcie_add_capability(dev, PCI_EXT_CAP_ID_PRI, 1, offset,
                         PCI_EXT_CAP_PRI_SIZEOF);
-    d->pri_cap = EXT_PRI;
-    pci_set_long(config(d, EXT_PRI + PCI_PRI_MAX_REQ), d->max_requests);
-    pci_set_word(dev->wmask + EXT_PRI + PCI_PRI_CTRL,
+    d->pri_cap = offset;
+    pci_set_long(config(d, offset + PCI_PRI_MAX_REQ), d->max_requests);
+    pci_set_word(dev->wmask + offset + PCI_PRI_CTRL,
                  PCI_PRI_CTRL_ENABLE | PCI_PRI_CTRL_RESET);
-    pci_set_word(dev->w1cmask + EXT_PRI + PCI_PRI_STATUS,
+    pci_set_word(dev->w1cmask + offset + PCI_PRI_STATUS,
                  PCI_PRI_STATUS_RF | PCI_PRI_STATUS_UPRGI);
-    pci_set_long(dev->wmask + EXT_PRI + PCI_PRI_ALLOC_REQ, UINT32_MAX);
+    pci_set_long(dev->wmask + offset + PCI_PRI_ALLOC_REQ, UINT32_MAX);
 }
 
-static void add_pasid(PASIDTestdev *d)
+static void add_pasid(PASIDTestdev *d, uint16_t offset)
 {
     PCIDevice *dev = &d->parent_obj;
     uint16_t cap = d->pasid_bits << 8, ctrl = PCI_PASID_CTRL_ENABLE;
@@ -137,16 +129,17 @@ static void add_pasid(PASIDTestdev *d)
         cap |= PCI_PASID_CAP_PRIV;
         ctrl |= PCI_PASID_CTRL_PRIV;
     }
-    pcie_add_capability(dev, PCI_EXT_CAP_ID_PASID, 1, EXT_PASID,
+    pcie_add_capability(dev, PCI_EXT_CAP_ID_PASID, 1, offset,
                         PCI_EXT_CAP_PASID_SIZEOF);
-    d->pasid_cap = EXT_PASID;
-    pci_set_word(config(d, EXT_PASID + PCI_PASID_CAP), cap);
-    pci_set_word(dev->wmask + EXT_PASID + PCI_PASID_CTRL, ctrl);
+    d->pasid_cap = offset;
+    pci_set_word(config(d, offset + PCI_PASID_CAP), cap);
+    pci_set_word(dev->wmask + offset + PCI_PASID_CTRL, ctrl);
 }
 
 static bool add_capabilities(PASIDTestdev *d, Error **errp)
 {
     PCIDevice *dev = &d->parent_obj;
+    uint16_t offset = EXT_OFFSET;
 
     if (pcie_endpoint_cap_init(dev, EXP_OFFSET) < 0) {
         error_setg(errp, "pasid-testdev: no room for a PCIe capability");
@@ -159,16 +152,20 @@ static bool add_capabilities(PASIDTestdev *d, Error **errp)
     pci_long_test_and_set_mask(config(d, EXP_OFFSET + PCI_EXP_DEVCAP2),
                                DEVCAP2_EETLP_MAX_1);
     if (d->ats) {
-        add_ats(d);
+        pcie_ats_init(dev, offset, true);
+        d->ats_cap = offset;
+        offset += EXT_SIZE;
     }
     if (d->pri) {
-        add_pri(d);
+        add_pri(d, offset);
+        offset += EXT_SIZE;
     }
     if (d->pasid_bits) {
-        add_pasid(d);
+        add_pasid(d, offset);
+        offset += EXT_SIZE;
     }
     if (d->acs) {
-        pcie_acs_init(dev, EXT_ACS);
+        pcie_acs_init(dev, offset);
     }
     return true;
 }

@@ -8,6 +8,9 @@
  */
 
 #include "qemu/osdep.h"
+#include "qapi/error.h"
+#include "qobject/qdict.h"
+#include "qobject/qjson.h"
 #include "hw/i386/intel_iommu_internal.h"
 #include "hw/pci/pci_regs.h"
 #include "intel-iommu-walk-pasid-world.h"
@@ -386,6 +389,45 @@ static void test_config(void)
     pasids_stop(&w);
 }
 
+/* Properties that contradict each other, or the place: the reason is given. */
+static const struct {
+    const char *props;      /* of the device, JSON */
+    const char *why;        /* in the message; NULL: it is taken */
+} realize_rows[] = {
+    { "'bus': 'rp0', 'acs': true", "acs=on needs multifunction=on" },
+    { "'bus': 'rp0', 'ats': false", "pri=on needs ats=on" },
+    { "'bus': 'rp0', 'pasid-bits': 21", "a PASID has 20 at most" },
+    { "'bus': 'rp0', 'acs': true, 'multifunction': true", NULL },
+    { "'bus': 'rp1', 'flr': false, 'ats': false, 'pri': false", NULL },
+    { "'bus': 'conventional', 'addr': '1'", "is not PCI Express" },
+};
+
+static void test_realize(void)
+{
+    QTestState *qts = qtest_init(
+        "-machine q35 -nodefaults -device pcie-root-port,id=rp0,chassis=1 "
+        "-device pcie-root-port,id=rp1,chassis=2 "
+        "-device pcie-pci-bridge,id=conventional");
+
+    for (int i = 0; i < ARRAY_SIZE(realize_rows); i++) {
+        const char *why = realize_rows[i].why;
+        g_autofree char *arguments = g_strdup_printf(
+            "{'driver': 'pasid-testdev', %s}", realize_rows[i].props);
+        QDict *reply = qtest_qmp(qts, "{'execute': 'device_add', "
+                                 "'arguments': %p}",
+                                 qobject_from_json(arguments, &error_abort));
+
+        g_test_message("%s", realize_rows[i].props);
+        g_assert_cmpint(qdict_haskey(reply, "error"), ==, !!why);
+        if (why) {
+            g_assert_nonnull(strstr(
+                qdict_get_str(qdict_get_qdict(reply, "error"), "desc"), why));
+        }
+        qobject_unref(reply);
+    }
+    qtest_quit(qts);
+}
+
 /* Without translation addresses are physical, whatever the PASID. */
 static void test_translation_off(void)
 {
@@ -446,6 +488,7 @@ int main(int argc, char **argv)
     }
     qtest_add_func("/vtd-walk/pasid/device/bounds", test_bounds);
     qtest_add_func("/vtd-walk/pasid/device/config", test_config);
+    qtest_add_func("/vtd-walk/pasid/device/realize", test_realize);
     qtest_add_func("/vtd-walk/pasid/translation-off", test_translation_off);
     qtest_add_func("/vtd-walk/pasid/off", test_off);
     return g_test_run();
