@@ -21,8 +21,9 @@
 #define EDU_RUN         1
 #define EDU_TO_RAM      2
 #define EDU_BUFFER      0x40000
-#define EDU_POLL_US     10000
-#define EDU_PATIENCE    2000    /* polls */
+#define EDU_WAIT_US     (QVTD_EDU_DELAY_NS / 1000)
+#define EDU_POLL_US     2000
+#define EDU_PATIENCE    10000   /* polls */
 
 void qvtd_init(QVTD *v, QTestState *qts, uint64_t start, uint64_t end)
 {
@@ -308,6 +309,9 @@ void qvtd_edu_finish(QVTDEdu *edu)
 
     /* An emulated edu has the test's clock, a passed-through one its own. */
     qtest_clock_step(edu->v->qts, QVTD_EDU_DELAY_NS + 1);
+    if (qvtd_edu_is_busy(edu)) {
+        g_usleep(EDU_WAIT_US);
+    }
     while (qvtd_edu_is_busy(edu) && has_patience(&polls, EDU_PATIENCE)) {
         g_usleep(EDU_POLL_US);
     }
