@@ -209,7 +209,7 @@ static void test_five_levels(void)
 
     qvtd_edu_read(&t.edu, IOVA_SRC, PAGE);
     qvtd_edu_write(&t.edu, IOVA_HIGH, PAGE);
-    qtest_memread(t.qts, PAGE_B, page, PAGE);
+    qtest_bufread(t.qts, PAGE_B, page, PAGE);
     g_assert_cmphex(page[0], ==, 'A');
     g_assert_cmphex(page[PAGE - 1], ==, 'A');
     nested_teardown(&t);

@@ -39,11 +39,11 @@ static bool probe(NestedTest *t, uint64_t gpa)
     qtest_memset(t->qts, PAGE_B, 'X', PAGE);
     qtest_memset(t->qts, PAGE_DST, 'Z', PAGE);
     qtest_memset(t->qts, gpa, 'M', PAGE);
-    qtest_memread(t->qts, gpa, guest, PAGE);
+    qtest_bufread(t->qts, gpa, guest, PAGE);
     qvtd_edu_read(&t->edu, IOVA_MARK, PAGE);
     qvtd_edu_read(&t->edu, IOVA_SRC, PAGE);
     qvtd_edu_write(&t->edu, IOVA_DST, PAGE);
-    qtest_memread(t->qts, PAGE_DST, device, PAGE);
+    qtest_bufread(t->qts, PAGE_DST, device, PAGE);
     /* The device itself works. */
     g_assert_false(is_filled(device, 'Z'));
     /* A read that is blocked leaves the mark, or zeros. */
@@ -52,7 +52,7 @@ static bool probe(NestedTest *t, uint64_t gpa)
 
     qvtd_edu_read(&t->edu, IOVA_MARK, PAGE);
     qvtd_edu_write(&t->edu, IOVA_SRC, PAGE);
-    qtest_memread(t->qts, gpa, guest, PAGE);
+    qtest_bufread(t->qts, gpa, guest, PAGE);
     writes = is_filled(guest, 'X');
 
     g_assert_cmpint(reads, ==, writes);

@@ -149,7 +149,7 @@ static bool written(World *w)
     uint8_t data[BYTES], want[BYTES];
 
     memset(want, 0x5a, sizeof(want));
-    qtest_memread(w->t.qts, PAGE_A, data, sizeof(data));
+    qtest_bufread(w->t.qts, PAGE_A, data, sizeof(data));
     return !memcmp(data, want, sizeof(want));
 }
 
@@ -614,7 +614,7 @@ static void test_burst(void)
     }
     await_responses(&w, GROUPS, SUCCESS);
     check_counted(&w, "requests 10000 groups 5 answered 5");
-    qtest_memread(w.t.qts, QUEUE, quads, bytes);
+    qtest_bufread(w.t.qts, QUEUE, quads, bytes);
     for (unsigned n = 0; n < GROUPS * GROUP_SIZE; n++) {
         unsigned in_group = n % GROUP_SIZE;
         bool last = in_group == GROUP_SIZE - 1;

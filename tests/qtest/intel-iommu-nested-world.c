@@ -343,7 +343,7 @@ static bool page_is(NestedTest *t, uint64_t addr, uint8_t fill)
 {
     uint8_t data[PAGE], want[PAGE];
 
-    qtest_memread(t->qts, addr, data, PAGE);
+    qtest_bufread(t->qts, addr, data, PAGE);
     memset(want, fill, PAGE);
     return !memcmp(data, want, PAGE);
 }

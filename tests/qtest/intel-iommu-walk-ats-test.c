@@ -231,7 +231,7 @@ static bool went_to_old_page(PasidWorld *w, unsigned n)
     uint8_t pattern[PASIDS_BYTES], got[16];
 
     pasids_pattern(n, pattern);
-    qtest_memread(w->qts, w->space[n].data, got, sizeof(got));
+    qtest_bufread(w->qts, w->space[n].data, got, sizeof(got));
     return !memcmp(got, pattern, sizeof(got));
 }
 

@@ -141,6 +141,6 @@ bool pasids_holds(PasidWorld *w, uint64_t addr, unsigned n)
     uint8_t wanted[PASIDS_BYTES], got[PASIDS_BYTES];
 
     pasids_pattern(n, wanted);
-    qtest_memread(w->qts, addr, got, PASIDS_BYTES);
+    qtest_bufread(w->qts, addr, got, PASIDS_BYTES);
     return !memcmp(wanted, got, PASIDS_BYTES);
 }
