@@ -11,6 +11,7 @@
  */
 
 #include "qemu/osdep.h"
+#include <sys/mount.h>
 #include "qobject/qdict.h"
 #include "hw/pci/pci_regs.h"
 #include "intel-iommu-nested-steps.h"
@@ -193,13 +194,18 @@ static void test_reset_bus(void)
     nested_teardown(&t);
 }
 
+static QDict *plug(NestedTest *t, unsigned function)
+{
+    return qtest_qmp(t->qts, "{'execute': 'device_add', 'arguments': {"
+                     "'driver': 'vfio-pci', 'host': %s, "
+                     "'iommufd': 'iommufd0', 'bus': 'rp'}}",
+                     functions[function]);
+}
+
 static void check_refused(NestedTest *t, unsigned function, const char *why)
 {
-    QDict *reply = qtest_qmp(t->qts, "{'execute': 'device_add', 'arguments': {"
-                             "'driver': 'vfio-pci', 'host': %s, "
-                             "'iommufd': 'iommufd0', 'bus': 'rp'}}",
-                             functions[function]);
-    const char *message = "";
+    QDict *reply = plug(t, function);
+    const char *message;
 
     g_assert_true(qdict_haskey(reply, "error"));
     message = qdict_get_str(qdict_get_qdict(reply, "error"), "desc");
@@ -224,6 +230,25 @@ static void test_group(void)
     nested_teardown(&p.t[0]);
 }
 
+/* A sysfs that does not tell: a group of its own is not taken for granted. */
+static void test_group_unknown(void)
+{
+    Pair p = {};
+    QDict *reply;
+
+    start_one(&p, APART);
+    if (mount("none", "/sys/dev/char", "tmpfs", 0, NULL)) {
+        g_test_skip("cannot mount over /sys/dev/char");
+    } else {
+        check_refused(&p.t[0], APART2, "cannot tell if it is in an IOMMU group");
+        g_assert_cmpint(umount("/sys/dev/char"), ==, 0);
+        reply = plug(&p.t[0], APART2);
+        g_assert_false(qdict_haskey(reply, "error"));
+        qobject_unref(reply);
+    }
+    nested_teardown(&p.t[0]);
+}
+
 int main(int argc, char **argv)
 {
     const char *all = getenv("VTD_TEST_BDFS");
@@ -243,6 +268,8 @@ int main(int argc, char **argv)
                    test_reset_foreign);
     qtest_add_func("/intel-iommu/nested/functions/reset-bus", test_reset_bus);
     qtest_add_func("/intel-iommu/nested/functions/group", test_group);
+    qtest_add_func("/intel-iommu/nested/functions/group-unknown",
+                   test_group_unknown);
 
     return g_test_run();
 }
