@@ -13,6 +13,7 @@
  */
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +26,8 @@
 #define BYTES       0x1800u         /* a page and a half */
 #define IOVA        0x40000000ull   /* the same in every space */
 #define ABSENT      0x50000000ull   /* not mapped before it is asked for */
+#define RACED       0x60000000ull   /* mapped and unmapped, by threads */
+#define ROUNDS      100
 #define PASID_A     5u
 #define PASID_B     70u             /* in another PASID table */
 #define SLOT        0x2000u         /* in the device's memory, per channel */
@@ -249,6 +252,65 @@ static bool case_unmap(void)
     return check_both_ways(PASID_TESTDEV_ATS);
 }
 
+/* One thread's: what is unmapped is out of reach, whatever others do. */
+static bool race_round(unsigned n, unsigned round, uint8_t *page)
+{
+    uint8_t fill = space[n].fill ^ (round & 0x0f);
+    uint32_t ats = round & 1 ? PASID_TESTDEV_ATS : 0;
+    int ret = hostdev_map(&dev, space[n].ioas, RACED, page, PAGE), code;
+
+    CHECK(!ret, "space %u, round %u: map: %d", n, round, ret);
+    fill_memory(n, fill);
+    code = run(n, PASID_TESTDEV_WRITE | ats, RACED, PAGE);
+    CHECK(code == 0, "space %u, round %u: write ended with %d", n, round, code);
+    CHECK(all_are(page, fill, PAGE), "space %u, round %u: not its data", n,
+          round);
+    ret = hostdev_unmap(&dev, space[n].ioas, RACED, PAGE);
+    CHECK(!ret, "space %u, round %u: unmap: %d", n, round, ret);
+    memset(page, 0, PAGE);
+    code = run(n, PASID_TESTDEV_WRITE | PASID_TESTDEV_ATS, RACED, PAGE);
+    CHECK(code == PASID_TESTDEV_NO_PAGE,
+          "space %u, round %u: unmapped, and ended with %d", n, round, code);
+    CHECK(all_are(page, 0, PAGE), "space %u, round %u: written after its unmap",
+          n, round);
+    return true;
+}
+
+static void *race(void *opaque)
+{
+    Space *sp = opaque;
+    uint8_t *page = new_pages(1);
+    unsigned round;
+
+    for (round = 0; round < ROUNDS; round++) {
+        if (!race_round(sp - space, round, page)) {
+            return NULL;
+        }
+    }
+    munmap(page, PAGE);
+    return sp;
+}
+
+static bool case_threads(void)
+{
+    pthread_t thread[3];
+    void *done[3];
+    unsigned n;
+    int ret;
+
+    printf("# a thread a space, %ld processors\n",
+           sysconf(_SC_NPROCESSORS_ONLN));
+    for (n = 0; n < 3; n++) {
+        ret = pthread_create(&thread[n], NULL, race, &space[n]);
+        CHECK(!ret, "thread: %d", ret);
+    }
+    for (n = 0; n < 3; n++) {
+        pthread_join(thread[n], &done[n]);
+    }
+    /* The thread has said why. */
+    return done[0] && done[1] && done[2];
+}
+
 static bool take_fault(unsigned n, uint32_t perm,
                        struct iommu_hwpt_pgfault *fault)
 {
@@ -374,6 +436,7 @@ static const struct {
       case_untranslated },
     { "the same with translations cached in the device", case_ats },
     { "an unmapped page leaves the device's cache", case_unmap },
+    { "three threads map, move data and unmap at once", case_threads },
     { "a page request is mapped, answered and completed", case_demand },
     { "a page request is refused", case_invalid },
     { "a PASID is detached with a page request outstanding", case_detach },
