@@ -4,6 +4,9 @@
 # TAP for tests of what the build made: $built_QEMU, $built_OUT and so on are
 # those of "make where".  tap.sh forgets them, for tests that build their own.
 
+# Debian's users have no sbin in their PATH, where libvirtd is and dpkg looks.
+PATH=$PATH:/usr/sbin:/sbin
+
 while IFS='=' read -r name value; do
     declare "built_$name=${!name:-$value}"
 done < <(make -s -C "$(dirname "${BASH_SOURCE[0]}")/../.." where)
