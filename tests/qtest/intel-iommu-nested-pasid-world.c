@@ -66,7 +66,8 @@ void pasid_teardown(PasidTest *t)
 Dma pasid_probe(PasidTest *t, uint32_t pasid)
 {
     const QTestdevCommand command = {
-        .op = PASID_TESTDEV_READ | PASID_TESTDEV_WITH_PASID,
+        .op = PASID_TESTDEV_READ |
+              (pasid == QTESTDEV_NO_PASID ? 0 : PASID_TESTDEV_WITH_PASID),
         .pasid = pasid,
         .iova = IOVA_SRC,
         .length = PROBE_BYTES,

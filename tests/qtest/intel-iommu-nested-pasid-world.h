@@ -38,7 +38,7 @@ void pasid_teardown(PasidTest *t);
 void pasid_set_context(PasidTest *t, unsigned pdts, bool pasids);
 /* Writes the entry of @pasid; invalidates nothing. */
 void pasid_write(PasidTest *t, uint32_t pasid, const QVTDPasid *entry);
-/* Where a read of IOVA_SRC by @pasid ends up */
+/* Where a read of IOVA_SRC by @pasid ends up; QTESTDEV_NO_PASID: without one */
 Dma pasid_probe(PasidTest *t, uint32_t pasid);
 
 #endif

@@ -119,11 +119,7 @@ static bool start_behind_port(NestedTest *t, const char *variable)
 
 static void reset_bus(NestedTest *t)
 {
-    QPCIDevice *port = qpci_device_find(t->pci, PORT << 3);
-
-    qpci_config_writew(port, PCI_BRIDGE_CONTROL, PCI_BRIDGE_CTL_BUS_RESET);
-    qpci_config_writew(port, PCI_BRIDGE_CONTROL, 0);
-    g_free(port);
+    nested_reset_bus(t, PORT << 3);
 }
 
 static void reset_function(NestedTest *t)

@@ -166,6 +166,16 @@ void nested_setup_bridge(NestedTest *t, uint16_t sid, uint8_t bus,
     g_free(bridge);
 }
 
+void nested_reset_bus(NestedTest *t, uint16_t sid)
+{
+    QPCIDevice *bridge = qpci_device_find(t->pci, sid);
+
+    g_assert_nonnull(bridge);
+    qpci_config_writew(bridge, PCI_BRIDGE_CONTROL, PCI_BRIDGE_CTL_BUS_RESET);
+    qpci_config_writew(bridge, PCI_BRIDGE_CONTROL, 0);
+    g_free(bridge);
+}
+
 void nested_setup_props(NestedTest *t, const char *props)
 {
     g_autofree char *device = NULL;

@@ -122,6 +122,8 @@ void nested_setup_device(NestedTest *t, uint8_t bus, uint8_t devfn);
 /* A bridge at @sid that leads to buses @bus to @last; memory for BARs there */
 void nested_setup_bridge(NestedTest *t, uint16_t sid, uint8_t bus,
                          uint8_t last);
+/* Resets the bus behind the bridge at @sid. */
+void nested_reset_bus(NestedTest *t, uint16_t sid);
 /* Queue, root table, and stage-1 tables A and B; translation is off. */
 void nested_build_tables(NestedTest *t);
 /* Context and PASID entries of the device. */
