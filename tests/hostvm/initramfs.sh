@@ -80,7 +80,7 @@ libraries_of() {
 put_firmware() {
     local blob dir dirs
     IFS=: read -r -a dirs <<<"$FIRMWARE"
-    for blob in bios-256k.bin linuxboot_dma.bin kvmvapic.bin; do
+    for blob in bios-256k.bin linuxboot_dma.bin pvh.bin kvmvapic.bin; do
         for dir in "${dirs[@]}"; do
             [ -e "$dir/$blob" ] || continue
             put "$dir/$blob" "$1" "share/qemu/$blob"
