@@ -102,7 +102,7 @@ static void test_flow(gconstpointer opaque)
     g_free(t.edu.dev);
     g_free(t.vtd);
     qpci_free_pc(t.pci);
-    qtest_quit(t.qts);
+    qvtd_quit(t.qts);
 }
 
 /* A detach has no errno of the kernel's but those of a malformed request. */

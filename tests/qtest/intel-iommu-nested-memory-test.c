@@ -19,7 +19,6 @@
 #define KIB             1024ULL
 #define GIB             (1024 * MIB)
 
-#define RAM_END         (256 * MIB)
 #define IOVA_MARK       (IOVA_SRC + 2 * PAGE)   /* page B */
 
 /* Where Q35 puts memory devices, with no RAM above 4 GiB */
@@ -93,12 +92,12 @@ typedef struct Layout {
 } Layout;
 
 static const Layout layouts[] = {
-    { "ram", NULL, 128 * MIB },
-    { "above-4g", "-m 256M -machine max-ram-below-4g=128M", 4 * GIB },
-    { "hugetlb-2m", "-m 256M -machine memory-backend=ram "
-      "-object memory-backend-memfd,id=ram,size=256M,hugetlb=on,hugetlbsize=2M",
-      128 * MIB, 21, 128 },
-    { "hugetlb-1g", "-m 256M,slots=1,maxmem=2G "
+    { "ram", NULL, 48 * MIB },
+    { "above-4g", "-m " RAM " -machine max-ram-below-4g=48M", 4 * GIB },
+    { "hugetlb-2m", "-m " RAM " -machine memory-backend=ram "
+      "-object memory-backend-memfd,id=ram,size=" RAM ",hugetlb=on,hugetlbsize=2M",
+      48 * MIB, 21, RAM_END / (2 * MIB) },
+    { "hugetlb-1g", "-m " RAM ",slots=1,maxmem=2G "
       "-object memory-backend-memfd,id=big,size=1G,hugetlb=on,hugetlbsize=1G "
       "-device pc-dimm,memdev=big", DEVICE_MEMORY + 512 * MIB, 30, 1 },
 };
@@ -170,7 +169,7 @@ static void test_dimm(void)
 {
     NestedTest t;
 
-    setup(&t, "-m 256M,slots=1,maxmem=1G", "");
+    setup(&t, "-m " RAM ",slots=1,maxmem=1G", "");
     g_assert_false(reaches(&t, DEVICE_MEMORY));
     /* From here on stage 1 stays, and nothing is invalidated. */
     plug_dimm(&t);
@@ -189,7 +188,7 @@ static void test_dimm_refused(void)
 {
     NestedTest t;
 
-    setup(&t, "-m 256M,slots=1,maxmem=1G", "");
+    setup(&t, "-m " RAM ",slots=1,maxmem=1G", "");
     fail_next_map(&t);
     plug_dimm(&t);
     g_assert_false(reaches(&t, DEVICE_MEMORY));
@@ -223,7 +222,7 @@ static void test_dimm_sweep(void)
     if (!nested_can_fail_nth()) {
         return;
     }
-    setup(&t, "-m 256M,slots=1,maxmem=1G", "");
+    setup(&t, "-m " RAM ",slots=1,maxmem=1G", "");
     for (nth = 1; !g_test_failed(); nth++) {
         nested_fail_nth(&t, nth);
         plug_dimm(&t);
@@ -320,7 +319,7 @@ static void vmem_start(NestedTest *t, VMem *m)
         "-device virtio-mem-pci,memdev=mem,requested-size=8M,block-size=%llu,"
         "addr=%d", VMEM_BLOCK, VMEM_SLOT);
 
-    setup(t, "-m 256M,maxmem=1G -object memory-backend-ram,id=mem,size=64M",
+    setup(t, "-m " RAM ",maxmem=1G -object memory-backend-ram,id=mem,size=64M",
           device);
     vmem_init(t, m);
 }

@@ -21,7 +21,7 @@
 #define PROPS           "nested=on,pri=on,device-iotlb=on"
 #define SID             (SLOT << 3)     /* on bus 0 */
 #define SID_BEHIND      (1 << 8)        /* behind a root port */
-#define QUEUE           (112 * MIB)     /* the guest's page request queue */
+#define QUEUE           (40 * MIB)      /* the guest's page request queue */
 #define QUEUE_ENTRY     32
 #define SMALL           128             /* entries of the smallest queue */
 #define REQUESTS_ALL    (QVTD_CONTEXT_DTE | QVTD_CONTEXT_PRE)

@@ -237,8 +237,8 @@ static void test_objects(void)
     g_assert_cmpint(qlist_size(qdict_get_qlist(info, "hwpts")), ==, 2);
     ioas = first(info, "ioas");
     /* All of the guest's RAM but what lies under the ROMs */
-    g_assert_cmpint(qdict_get_int(ioas, "mapped"), >, 255 * MIB);
-    g_assert_cmpint(qdict_get_int(ioas, "mapped"), <=, 256 * MIB);
+    g_assert_cmpint(qdict_get_int(ioas, "mapped"), >, RAM_END - MIB);
+    g_assert_cmpint(qdict_get_int(ioas, "mapped"), <=, RAM_END);
     g_assert_cmpint(qdict_get_int(ioas, "users"), ==, 1);
 
     parent = find_id(info, "hwpts", "parent", qdict_get_int(ioas, "id"));

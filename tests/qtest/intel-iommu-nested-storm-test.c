@@ -13,9 +13,8 @@
 #include "vtd-storm.h"
 #include "vtd-storm-watch.h"
 
-#define STORM_BASE      (200 * MIB)
-#define RAM             (256 * MIB)
-#define PAGE_REQUESTS   (240 * MIB)     /* their queue */
+#define STORM_BASE      (44 * MIB)
+#define PAGE_REQUESTS   (60 * MIB)      /* their queue */
 #define SLOT_TESTDEV    6
 #define PATIENCE        1000            /* polls */
 #define POLL_US         10000
@@ -113,7 +112,7 @@ static void test_storm(void)
     t2.bdf = bdf2;
     nested_setup_device(&t2, 0, QPCI_DEVFN(SLOT2, 0));
 
-    storm_init(&storm, t.vtd, STORM_BASE, RAM);
+    storm_init(&storm, t.vtd, STORM_BASE, RAM_END);
     storm.stage_batches = STAGE_BATCHES;
     storm_add_device(&storm, &t.edu, t.devfn);
     storm_add_device(&storm, &t2.edu, t2.devfn);

@@ -90,7 +90,7 @@ void nested_start_machine(NestedTest *t, const NestedMachine *m,
 {
     g_autofree char *args = g_strdup_printf(
         "-machine q35 %s -nodefaults -object iommufd,id=iommufd0%s "
-        "-device intel-iommu,%s%s %s", m->memory ?: "-m 256M",
+        "-device intel-iommu,%s%s %s", m->memory ?: "-m " RAM,
         m->iommufd ?: "", m->props ?: "nested=on", m->viommu ?: "", devices);
 
     /* The device is another machine's from now on. */
@@ -290,7 +290,7 @@ void nested_teardown(NestedTest *t)
     g_free(t->edu.dev);
     g_free(t->vtd);
     qpci_free_pc(t->pci);
-    qtest_quit(t->qts);
+    qvtd_quit(t->qts);
 }
 
 /* A machine for many cases */

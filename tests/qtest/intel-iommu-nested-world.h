@@ -18,14 +18,19 @@
 #define MIB             (1024 * 1024ULL)
 #define PAGE            4096
 
-/* Guest memory; the IOVAs are guest-physical addresses of RAM as well. */
-#define IOVA_SRC        (64 * MIB)
+/*
+ * Guest memory; the IOVAs are guest-physical addresses of RAM as well.  There is
+ * no more of it than is used: all of it is cleared and pinned, case by case.
+ */
+#define RAM             "64M"
+#define RAM_END         (64 * MIB)
+#define IOVA_SRC        (16 * MIB)
 #define IOVA_DST        (IOVA_SRC + PAGE)
-#define PAGE_A          (80 * MIB)
+#define PAGE_A          (20 * MIB)
 #define PAGE_B          (PAGE_A + PAGE)
 #define PAGE_DST        (PAGE_A + 2 * PAGE)
-#define TABLES          (96 * MIB)
-#define TABLES_END      (112 * MIB)
+#define TABLES          (24 * MIB)
+#define TABLES_END      (40 * MIB)
 
 #define ROOT_SCALABLE   (1 << 10)       /* RTADDR_REG.TTM */
 
@@ -89,7 +94,7 @@ int nested_test_run(void);
 /* What is unlike the usual machine; NULL: nothing */
 typedef struct NestedMachine {
     const char *env;            /* variable that names QEMU's binary */
-    const char *memory;         /* options in the place of -m 256M */
+    const char *memory;         /* options in the place of -m RAM */
     const char *iommufd;        /* more of the iommufd object: ",fd=3" */
     const char *props;          /* of intel-iommu, in the place of nested=on */
     const char *viommu;         /* more of them: ",fs5lp=on" */

@@ -120,7 +120,7 @@ void pasids_stop(PasidWorld *w)
 {
     g_free(w->dev.dev);
     qpci_free_pc(w->bus);
-    qtest_quit(w->qts);
+    qvtd_quit(w->qts);
 }
 
 QTestdevCommand pasids_command(PasidWorld *w, unsigned n, uint32_t op)

@@ -195,7 +195,7 @@ void world_stop(World *w)
 {
     g_free(w->edu.dev);
     qpci_free_pc(w->bus);
-    qtest_quit(w->qts);
+    qvtd_quit(w->qts);
 }
 
 static bool page_holds(World *w, uint64_t addr, const char *what)

@@ -5,6 +5,8 @@
  */
 
 #include "qemu/osdep.h"
+#include <poll.h>
+#include <sys/pidfd.h>
 #include "qemu/bswap.h"
 #include "hw/i386/intel_iommu_internal.h"
 #include "patience.h"
@@ -13,6 +15,8 @@
 #define PAGE            4096ULL
 #define ADDRESS         0x000ffffffffff000ULL
 #define SLOT_BYTES(v)   ((v)->narrow ? 16 : 32)
+
+#define QUIT_PATIENCE_MS        10000
 
 #define EDU_SOURCE      0x80
 #define EDU_TARGET      0x88
@@ -31,6 +35,20 @@ void qvtd_init(QVTD *v, QTestState *qts, uint64_t start, uint64_t end)
     v->root = qvtd_alloc(v, 1);
     v->queue = qvtd_alloc(v, 1);
     v->status = qvtd_alloc(v, 1);
+}
+
+void qvtd_quit(QTestState *qts)
+{
+    pid_t pid = qtest_pid(qts);
+    struct pollfd end = { .fd = pidfd_open(pid, 0), .events = POLLIN };
+
+    /* Where it does not end, or cannot be waited for so, libqtest sees to it. */
+    if (end.fd >= 0) {
+        kill(pid, SIGTERM);
+        poll(&end, 1, QUIT_PATIENCE_MS);
+        close(end.fd);
+    }
+    qtest_quit(qts);
 }
 
 uint64_t qvtd_alloc(QVTD *v, unsigned pages)

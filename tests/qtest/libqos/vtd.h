@@ -30,6 +30,9 @@ typedef struct QVTD {
  */
 void qvtd_init(QVTD *v, QTestState *qts, uint64_t start, uint64_t end);
 
+/* qtest_quit(), which by itself looks every 100 ms whether QEMU has ended */
+void qvtd_quit(QTestState *qts);
+
 /* Return: @pages zeroed pages, aligned to 4 KiB. */
 uint64_t qvtd_alloc(QVTD *v, unsigned pages);
 
