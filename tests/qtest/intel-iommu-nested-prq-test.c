@@ -8,321 +8,16 @@
  */
 
 #include "qemu/osdep.h"
-#include "qemu/bitops.h"
 #include "qemu/bswap.h"
-#include "qobject/qdict.h"
 #include "qobject/qlist.h"
 #include "hw/i386/intel_iommu_internal.h"
 #include "hw/pci/pci_regs.h"
-#include "intel-iommu-nested-world.h"
-#include "libqos/pasid-testdev.h"
+#include "intel-iommu-nested-prq-world.h"
 #include "libqos/patience.h"
 
-#define PROPS           "nested=on,pri=on,device-iotlb=on"
-#define SID             (SLOT << 3)     /* on bus 0 */
-#define SID_BEHIND      (1 << 8)        /* behind a root port */
-#define QUEUE           (40 * MIB)      /* the guest's page request queue */
-#define QUEUE_ENTRY     32
-#define SMALL           128             /* entries of the smallest queue */
-#define REQUESTS_ALL    (QVTD_CONTEXT_DTE | QVTD_CONTEXT_PRE)
 #define PASID           5
-#define PRS_PPR         (1u << 0)
-#define PRS_PRO         (1u << 1)
 #define HOST_ALLOCATION 2048            /* Linux: requests a device may have */
-#define BYTES           64
-#define POLL_US         1000
-#define PATIENCE        20000           /* polls */
 #define WAIT_DRAIN      (1 << 7)
-
-#define SUCCESS         0x0
-#define INVALID         0x1
-#define FAILURE         0xf
-
-typedef struct World {
-    NestedTest t;
-    QTestdev dev;
-    QVTDTable table;
-    uint64_t leaf;          /* the entry of IOVA_SRC; absent at first */
-    uint16_t sid;
-    uint32_t pasid;         /* QTESTDEV_NO_PASID: requests have none */
-    unsigned answered;      /* entries of the queue */
-} World;
-
-static bool has_pasid(const World *w)
-{
-    return w->pasid != QTESTDEV_NO_PASID;
-}
-
-/* Tables, up to translation; then what the device should be allowed. */
-static void build(World *w, uint64_t context_flags)
-{
-    NestedTest *t = &w->t;
-    QVTDPasid entry = { .pgtt = PGTT_STAGE1, .did = DID };
-
-    if (has_pasid(w)) {
-        context_flags |= QVTD_CONTEXT_PASIDE;
-    }
-    qvtd_set_root(t->vtd, t->vtd->root, ROOT_SCALABLE);
-    qvtd_enable_queue(t->vtd);
-    t->context = qvtd_context(t->vtd, w->sid, 0, 0, context_flags);
-    qvtd_table_init(t->vtd, &w->table, 4, 0, QVTD_S1_LINK);
-    w->leaf = qvtd_map(t->vtd, &w->table, IOVA_SRC, PAGE_A, 12, 0);
-    entry.stage1 = w->table.root;
-    t->entry = qvtd_pasid_slot(t->vtd, t->context,
-                               has_pasid(w) ? w->pasid : 0);
-    qvtd_write_pasid(t->vtd, t->entry, &entry);
-    qvtd_writeq(t->vtd, DMAR_PQH_REG, 0);
-    qvtd_writeq(t->vtd, DMAR_PQT_REG, 0);
-}
-
-static void enable(World *w)
-{
-    NestedTest *t = &w->t;
-
-    qvtd_enable_translation(t->vtd, true);
-    nested_check_fault(t, 0);
-    qtestdev_init(&w->dev, t->qts, qpci_device_find(t->pci, w->sid));
-    qtestdev_enable(&w->dev, QTESTDEV_ATS | QTESTDEV_PRI |
-                    (has_pasid(w) ? QTESTDEV_PASID : 0));
-    qtestdev_writel(&w->dev, PASID_TESTDEV_LOG_COUNT, 0);
-}
-
-static void boot(World *w, const char *props, uint64_t context_flags)
-{
-    g_autofree char *device = NULL;
-
-    device = g_strdup_printf("-device pcie-root-port,id=rp,chassis=1,slot=1,"
-                             "addr=3 -device vfio-pci,id=dev,host=%s,"
-                             "iommufd=iommufd0,%s", vtd_host_device(),
-                             w->sid == SID_BEHIND ? "bus=rp" : "addr="
-                             stringify(SLOT));
-    nested_start_props(&w->t, props, device);
-    nested_setup_bridge(&w->t, QPCI_DEVFN(3, 0), 1, 1);
-    w->t.bus = w->sid >> 8;
-    w->t.devfn = w->sid;
-    build(w, context_flags);
-}
-
-/* @pqs: the queue has SMALL << @pqs entries */
-static void start(World *w, uint32_t pasid, unsigned pqs)
-{
-    *w = (World) { .pasid = pasid, .sid = SID };
-    boot(w, has_pasid(w) ? PROPS ",pasid=on" : PROPS, REQUESTS_ALL);
-    qvtd_writeq(w->t.vtd, DMAR_PQA_REG, QUEUE | pqs);
-    enable(w);
-}
-
-static void stop(World *w)
-{
-    g_free(w->dev.dev);
-    w->t.edu.dev = NULL;
-    nested_teardown(&w->t);
-}
-
-/* What the device does */
-
-static QTestdevCommand command(World *w, uint32_t op)
-{
-    return (QTestdevCommand) {
-        .op = op | (has_pasid(w) ? PASID_TESTDEV_WITH_PASID : 0),
-        .pasid = has_pasid(w) ? w->pasid : 0,
-        .iova = IOVA_SRC,
-        .length = BYTES,
-    };
-}
-
-/* It writes BYTES to IOVA_SRC, and waits for the page. */
-static void start_write(World *w)
-{
-    QTestdevCommand c = command(w, PASID_TESTDEV_WRITE | PASID_TESTDEV_ATS |
-                                PASID_TESTDEV_PRI);
-    uint8_t data[BYTES];
-
-    memset(data, 0x5a, sizeof(data));
-    qtestdev_memwrite(&w->dev, 0, data, sizeof(data));
-    qtest_memset(w->t.qts, PAGE_A, 0, PAGE);
-    qtestdev_start(&w->dev, &c);
-}
-
-static bool written(World *w)
-{
-    uint8_t data[BYTES], want[BYTES];
-
-    memset(want, 0x5a, sizeof(want));
-    qtest_bufread(w->t.qts, PAGE_A, data, sizeof(data));
-    return !memcmp(data, want, sizeof(want));
-}
-
-static void send_requests(World *w, unsigned first, unsigned nr)
-{
-    QTestdevCommand c = command(w, PASID_TESTDEV_PAGE_REQUEST |
-                                PASID_TESTDEV_WANT_READ | PASID_TESTDEV_LAST);
-
-    c.length = nr * PAGE;
-    c.prgi = first;
-    qtestdev_start(&w->dev, &c);
-}
-
-/* Page group responses that it got; invalidations are logged as well. */
-static unsigned responses(World *w, unsigned *code)
-{
-    unsigned logged = qtestdev_readl(&w->dev, PASID_TESTDEV_LOG_COUNT);
-    unsigned nr = 0;
-
-    for (unsigned n = 0; n < MIN(logged, PASID_TESTDEV_LOG_ENTRIES); n++) {
-        QTestdevEvent event = qtestdev_event(&w->dev, n);
-
-        if ((event.event & PASID_TESTDEV_EVENT_KIND) ==
-            PASID_TESTDEV_RESPONSE) {
-            g_assert_cmphex(event.event & PASID_TESTDEV_UNEXPECTED, ==, 0);
-            *code = PASID_TESTDEV_EVENT_CODE(event.event);
-            nr++;
-        }
-    }
-    return nr;
-}
-
-static void await_responses(World *w, unsigned want, unsigned want_code)
-{
-    unsigned polls = 0, code = 0;
-
-    while (responses(w, &code) < want && has_patience(&polls, PATIENCE)) {
-        g_usleep(POLL_US);
-    }
-    g_assert_cmpuint(responses(w, &code), ==, want);
-    g_assert_cmphex(code, ==, want_code);
-}
-
-/* What the guest does */
-
-static unsigned tail(World *w)
-{
-    return qvtd_readq(w->t.vtd, DMAR_PQT_REG) / QUEUE_ENTRY;
-}
-
-static void await_tail(World *w, unsigned want)
-{
-    unsigned polls = 0;
-
-    while (tail(w) != want && has_patience(&polls, PATIENCE)) {
-        g_usleep(POLL_US);
-    }
-}
-
-static uint64_t entry(World *w, unsigned n, unsigned quad)
-{
-    return qtest_readq(w->t.qts, QUEUE + n * QUEUE_ENTRY + quad * 8);
-}
-
-static void put_response(World *w, uint16_t sid, uint32_t pasid, unsigned prgi,
-                         unsigned code)
-{
-    uint64_t desc[4] = {
-        QVTD_INV_RESPONSE(sid, code), QVTD_INV_RESPONSE_HI(prgi),
-    };
-
-    if (pasid != QTESTDEV_NO_PASID) {
-        desc[0] |= QVTD_INV_RESPONSE_PASID(pasid);
-    }
-    qvtd_queue_put(w->t.vtd, desc);
-}
-
-static void respond(World *w, uint16_t sid, uint32_t pasid, unsigned prgi,
-                    unsigned code)
-{
-    put_response(w, sid, pasid, prgi, code);
-    g_assert_true(qvtd_queue_wait(w->t.vtd, 0));
-}
-
-/* To the requests that came in since; in batches, as one queue page takes. */
-static void answer_new(World *w, unsigned entries)
-{
-    unsigned end = tail(w), batch = 0;
-
-    while (w->answered != end) {
-        uint64_t quads[4];
-
-        qtest_memread(w->t.qts, QUEUE + w->answered * QUEUE_ENTRY, quads,
-                      sizeof(quads));
-        put_response(w, w->sid, w->pasid, extract64(le64_to_cpu(quads[1]), 3, 9),
-                     SUCCESS);
-        w->answered = (w->answered + 1) % entries;
-        if (++batch == 64) {
-            batch = 0;
-            g_assert_true(qvtd_queue_wait(w->t.vtd, 0));
-        }
-    }
-    if (batch) {
-        g_assert_true(qvtd_queue_wait(w->t.vtd, 0));
-    }
-}
-
-static void check_request(World *w, unsigned n)
-{
-    uint64_t prgi = PASID_TESTDEV_PRGI_CHANNEL;
-    uint64_t lo = 1 | (uint64_t)w->sid << 16;
-
-    if (has_pasid(w)) {
-        lo |= 1 << 8 | (uint64_t)w->pasid << 32;
-    }
-    g_assert_cmphex(entry(w, n, 0), ==, lo);
-    /* A write that asks for a page needs to read nothing. */
-    g_assert_cmphex(entry(w, n, 1) & ~1ULL, ==,
-                    IOVA_SRC | 2 | 4 | prgi << 3);
-    g_assert_cmphex(qvtd_readl(w->t.vtd, DMAR_PRS_REG), ==, PRS_PPR);
-}
-
-static void map_page(World *w)
-{
-    qvtd_edit(w->t.vtd, w->leaf, 0, QVTD_S1_PAGE);
-}
-
-/* The guest maps the page that start_write() asked for, and answers. */
-static void serve_write(World *w)
-{
-    map_page(w);
-    respond(w, w->sid, QTESTDEV_NO_PASID, PASID_TESTDEV_PRGI_CHANNEL, SUCCESS);
-    g_assert_cmpuint(qtestdev_finish(&w->dev, 0), ==, PASID_TESTDEV_OK);
-    g_assert_true(written(w));
-}
-
-/* What QMP tells of it */
-
-static QDict *query(World *w, const char *command)
-{
-    QDict *reply = qtest_qmp(w->t.qts, "{'execute': %s}", command);
-    QList *list = qdict_get_qlist(reply, "return");
-    QDict *one;
-
-    g_assert_cmpuint(qlist_size(list), ==, 1);
-    one = qobject_to(QDict, qlist_pop(list));
-    qobject_unref(reply);
-    return one;
-}
-
-/* @want: "NAME N ...", of each counter that is not 0 */
-static void check_counted(World *w, const char *want)
-{
-    static const char *const names[] = {
-        "requests", "groups", "lost", "refused", "answered", "automatic",
-        "unexpected", "forgotten", "late", "outstanding",
-    };
-    QDict *info = query(w, "x-query-intel-iommu-nested");
-    QDict *counters = qdict_get_qdict(info, "page-requests");
-    g_autoptr(GString) is = g_string_new(NULL);
-
-    g_assert_cmpuint(qdict_size(counters), ==, ARRAY_SIZE(names));
-    for (int i = 0; i < ARRAY_SIZE(names); i++) {
-        int64_t value = qdict_get_int(counters, names[i]);
-
-        if (value) {
-            g_string_append_printf(is, "%s%s %" PRId64, is->len ? " " : "",
-                                   names[i], value);
-        }
-    }
-    g_assert_cmpstr(is->str, ==, want);
-    qobject_unref(info);
-}
 
 /* Cases: a page on demand, and how its request may be answered */
 
@@ -347,48 +42,48 @@ static void test_demand(gconstpointer opaque)
 {
     const DemandRow *row = opaque;
     bool works = row->ends == PASID_TESTDEV_OK;
-    World w;
+    PrqWorld w;
 
-    start(&w, row->pasid, 0);
-    start_write(&w);
-    await_tail(&w, 1);
-    check_request(&w, 0);
+    prq_start(&w, row->pasid, 0);
+    prq_start_write(&w);
+    prq_await_tail(&w, 1);
+    prq_check_request(&w, 0);
     g_assert_cmphex(qtestdev_settle(&w.dev, 0), ==, PASID_TESTDEV_WAITING);
-    check_counted(&w, "requests 1 groups 1 outstanding 1");
+    prq_check_counted(&w, "requests 1 groups 1 outstanding 1");
     if (works) {
-        map_page(&w);
+        prq_map_page(&w);
     }
-    respond(&w, SID, row->pasid, PASID_TESTDEV_PRGI_CHANNEL, row->code);
+    prq_respond(&w, PRQ_SID, row->pasid, PASID_TESTDEV_PRGI_CHANNEL, row->code);
     g_assert_cmpuint(qtestdev_finish(&w.dev, 0), ==, row->ends);
-    g_assert_cmpint(written(&w), ==, works);
-    g_assert_cmpuint(tail(&w), ==, 1);
-    check_counted(&w, "requests 1 groups 1 answered 1");
-    stop(&w);
+    g_assert_cmpint(prq_written(&w), ==, works);
+    g_assert_cmpuint(prq_tail(&w), ==, 1);
+    prq_check_counted(&w, "requests 1 groups 1 answered 1");
+    prq_stop(&w);
 }
 
 /* What was not asked, or is answered twice, reaches nobody. */
 static void test_unexpected(void)
 {
     unsigned prgi = PASID_TESTDEV_PRGI_CHANNEL;
-    World w;
+    PrqWorld w;
 
-    start(&w, QTESTDEV_NO_PASID, 0);
-    start_write(&w);
-    await_tail(&w, 1);
-    respond(&w, SID, QTESTDEV_NO_PASID, 3, SUCCESS);
-    respond(&w, SID + 8, QTESTDEV_NO_PASID, prgi, SUCCESS);
-    respond(&w, SID, PASID, prgi, INVALID);
-    await_responses(&w, 0, 0);
+    prq_start(&w, QTESTDEV_NO_PASID, 0);
+    prq_start_write(&w);
+    prq_await_tail(&w, 1);
+    prq_respond(&w, PRQ_SID, QTESTDEV_NO_PASID, 3, SUCCESS);
+    prq_respond(&w, PRQ_SID + 8, QTESTDEV_NO_PASID, prgi, SUCCESS);
+    prq_respond(&w, PRQ_SID, PASID, prgi, INVALID);
+    prq_await_responses(&w, 0, 0);
     g_assert_cmphex(qtestdev_settle(&w.dev, 0), ==, PASID_TESTDEV_WAITING);
 
-    map_page(&w);
-    respond(&w, SID, QTESTDEV_NO_PASID, prgi, SUCCESS);
-    respond(&w, SID, QTESTDEV_NO_PASID, prgi, INVALID);
+    prq_map_page(&w);
+    prq_respond(&w, PRQ_SID, QTESTDEV_NO_PASID, prgi, SUCCESS);
+    prq_respond(&w, PRQ_SID, QTESTDEV_NO_PASID, prgi, INVALID);
     g_assert_cmpuint(qtestdev_finish(&w.dev, 0), ==, PASID_TESTDEV_OK);
-    g_assert_true(written(&w));
-    await_responses(&w, 1, SUCCESS);
-    check_counted(&w, "requests 1 groups 1 answered 1 unexpected 4");
-    stop(&w);
+    g_assert_true(prq_written(&w));
+    prq_await_responses(&w, 1, SUCCESS);
+    prq_check_counted(&w, "requests 1 groups 1 answered 1 unexpected 4");
+    prq_stop(&w);
 }
 
 /* Nobody answers, and the device's translation goes away. */
@@ -414,15 +109,15 @@ static const LeaveRow leave_rows[] = {
     { "translation-off/pasid", LEAVE_TRANSLATION, PASID },
 };
 
-static void leave(World *w, Leave how)
+static void leave(PrqWorld *w, Leave how)
 {
+    uint32_t pasid = w->pasid == QTESTDEV_NO_PASID ? 0 : w->pasid;
     QVTD *v = w->t.vtd;
 
     switch (how) {
     case LEAVE_ENTRY:
         qvtd_edit(v, w->t.entry, ~0ULL, 0);
-        g_assert_true(qvtd_invalidate(v, QVTD_INV_PC_PASID(DID,
-                                      has_pasid(w) ? w->pasid : 0), 0));
+        g_assert_true(qvtd_invalidate(v, QVTD_INV_PC_PASID(DID, pasid), 0));
         break;
     case LEAVE_PRE:
         qvtd_edit(v, w->t.context, QVTD_CONTEXT_PRE, 0);
@@ -440,25 +135,25 @@ static void leave(World *w, Leave how)
 static void test_leave(gconstpointer opaque)
 {
     const LeaveRow *row = opaque;
-    World w;
+    PrqWorld w;
 
-    start(&w, row->pasid, 0);
-    start_write(&w);
-    await_tail(&w, 1);
+    prq_start(&w, row->pasid, 0);
+    prq_start_write(&w);
+    prq_await_tail(&w, 1);
     leave(&w, row->how);
     /* The kernel answered: the device does not wait for a guest that is gone. */
     g_assert_cmpuint(qtestdev_finish(&w.dev, 0), ==, PASID_TESTDEV_INVALID);
-    g_assert_false(written(&w));
+    g_assert_false(prq_written(&w));
     /* The guest's answer comes too late for the group, and for the next one. */
-    respond(&w, SID, row->pasid, PASID_TESTDEV_PRGI_CHANNEL, SUCCESS);
-    await_responses(&w, 1, INVALID);
-    check_counted(&w, "requests 1 groups 1 unexpected 1 forgotten 1");
-    stop(&w);
+    prq_respond(&w, PRQ_SID, row->pasid, PASID_TESTDEV_PRGI_CHANNEL, SUCCESS);
+    prq_await_responses(&w, 1, INVALID);
+    prq_check_counted(&w, "requests 1 groups 1 unexpected 1 forgotten 1");
+    prq_stop(&w);
 }
 
-static void check_no_queue(World *w)
+static void check_no_queue(PrqWorld *w)
 {
-    QDict *info = query(w, "x-query-iommufd");
+    QDict *info = prq_query(w, "x-query-iommufd");
 
     g_assert_true(qlist_empty(qdict_get_qlist(info, "fault-queues")));
     qobject_unref(info);
@@ -471,10 +166,10 @@ static void test_query(void)
     char *hmp;
     QDict *info, *hwpt = NULL, *queue;
     const QListEntry *entry;
-    World w;
+    PrqWorld w;
 
-    start(&w, QTESTDEV_NO_PASID, 0);
-    info = query(&w, "x-query-iommufd");
+    prq_start(&w, QTESTDEV_NO_PASID, 0);
+    info = prq_query(&w, "x-query-iommufd");
     g_assert_cmpuint(qlist_size(qdict_get_qlist(info, "fault-queues")), ==, 1);
     queue = qobject_to(QDict, qlist_peek(qdict_get_qlist(info,
                                                          "fault-queues")));
@@ -497,8 +192,8 @@ static void test_query(void)
     hmp = qtest_hmp(w.t.qts, "info iommufd");
     g_assert_nonnull(strstr(hmp, in_hwpt));
     g_free(hmp);
-    start_write(&w);
-    await_tail(&w, 1);
+    prq_start_write(&w);
+    prq_await_tail(&w, 1);
     hmp = qtest_hmp(w.t.qts, "info intel-iommu-nested");
     g_assert_nonnull(strstr(hmp, "1 page requests in 1 groups, 0 lost"));
     g_assert_nonnull(strstr(hmp, "1 outstanding"));
@@ -506,34 +201,34 @@ static void test_query(void)
 
     leave(&w, LEAVE_TRANSLATION);
     check_no_queue(&w);
-    stop(&w);
+    prq_stop(&w);
 }
 
 /* QEMU ends, or the machine is reset, with a request outstanding. */
 static void test_reboot(gconstpointer opaque)
 {
     bool reset = opaque;
-    World w;
+    PrqWorld w;
 
-    start(&w, QTESTDEV_NO_PASID, 0);
-    start_write(&w);
-    await_tail(&w, 1);
+    prq_start(&w, QTESTDEV_NO_PASID, 0);
+    prq_start_write(&w);
+    prq_await_tail(&w, 1);
     if (reset) {
         leave(&w, LEAVE_RESET);
         g_free(w.dev.dev);
         qvtd_init(w.t.vtd, w.t.qts, TABLES, TABLES_END);
-        build(&w, REQUESTS_ALL);
-        qvtd_writeq(w.t.vtd, DMAR_PQA_REG, QUEUE);
-        enable(&w);
+        prq_build(&w, PRQ_CONTEXT);
+        qvtd_writeq(w.t.vtd, DMAR_PQA_REG, PRQ_QUEUE);
+        prq_enable(&w);
     } else {
-        stop(&w);
-        start(&w, QTESTDEV_NO_PASID, 0);
+        prq_stop(&w);
+        prq_start(&w, QTESTDEV_NO_PASID, 0);
     }
     /* The same index is free again, with the device and in QEMU. */
-    start_write(&w);
-    await_tail(&w, 1);
-    serve_write(&w);
-    stop(&w);
+    prq_start_write(&w);
+    prq_await_tail(&w, 1);
+    prq_serve_write(&w);
+    prq_stop(&w);
 }
 
 /* ACPI PCI hotplug of Q35, QEMU's docs/specs/acpi_pci_hotplug.rst */
@@ -544,14 +239,14 @@ static void test_reboot(gconstpointer opaque)
 /* The device goes away with a request outstanding, and comes back. */
 static void test_unplug(void)
 {
-    World w = { .pasid = QTESTDEV_NO_PASID, .sid = SID_BEHIND };
+    PrqWorld w = { .pasid = QTESTDEV_NO_PASID, .sid = PRQ_SID_BEHIND };
     NestedTest *t = &w.t;
 
-    boot(&w, PROPS, REQUESTS_ALL);
-    qvtd_writeq(t->vtd, DMAR_PQA_REG, QUEUE);
-    enable(&w);
-    start_write(&w);
-    await_tail(&w, 1);
+    prq_boot(&w, PRQ_PROPS, PRQ_CONTEXT);
+    qvtd_writeq(t->vtd, DMAR_PQA_REG, PRQ_QUEUE);
+    prq_enable(&w);
+    prq_start_write(&w);
+    prq_await_tail(&w, 1);
     g_free(w.dev.dev);
     qtest_qmp_device_del_send(t->qts, "dev");
     qtest_outl(t->qts, PCIHP_BASE + PCIHP_SELECT, 0);
@@ -561,15 +256,16 @@ static void test_unplug(void)
     g_assert_cmpint(nested_calls(t, "iommu-destroy"), ==,
                     nested_calls(t, "iommu-ioas-alloc") +
                     nested_calls(t, "iommu-hwpt-alloc") + 1);
-    respond(&w, w.sid, QTESTDEV_NO_PASID, PASID_TESTDEV_PRGI_CHANNEL, SUCCESS);
+    prq_respond(&w, w.sid, QTESTDEV_NO_PASID, PASID_TESTDEV_PRGI_CHANNEL,
+                SUCCESS);
 
     qtest_qmp_device_add(t->qts, "vfio-pci", "dev", "{'host': %s, "
                          "'iommufd': 'iommufd0', 'bus': 'rp'}", t->bdf);
-    enable(&w);
-    start_write(&w);
-    await_tail(&w, 2);
-    serve_write(&w);
-    stop(&w);
+    prq_enable(&w);
+    prq_start_write(&w);
+    prq_await_tail(&w, 2);
+    prq_serve_write(&w);
+    prq_stop(&w);
 }
 
 /* A wait descriptor with the drain flag is taken, and nothing is there twice. */
@@ -577,17 +273,17 @@ static void test_unplug(void)
 
 static void test_drain(void)
 {
-    World w;
+    PrqWorld w;
 
-    start(&w, QTESTDEV_NO_PASID, 0);
-    send_requests(&w, 0, DRAINED);
+    prq_start(&w, QTESTDEV_NO_PASID, 0);
+    prq_send_requests(&w, 0, DRAINED);
     g_assert_cmpuint(qtestdev_finish(&w.dev, 0), ==, PASID_TESTDEV_OK);
     g_assert_true(qvtd_queue_wait(w.t.vtd, WAIT_DRAIN));
-    await_tail(&w, DRAINED);
-    answer_new(&w, SMALL);
-    await_responses(&w, DRAINED, SUCCESS);
-    g_assert_cmpuint(tail(&w), ==, DRAINED);
-    stop(&w);
+    prq_await_tail(&w, DRAINED);
+    prq_answer_new(&w, PRQ_SMALL);
+    prq_await_responses(&w, DRAINED, SUCCESS);
+    g_assert_cmpuint(prq_tail(&w), ==, DRAINED);
+    prq_stop(&w);
 }
 
 /* Many requests, and a queue that is full */
@@ -598,23 +294,23 @@ static void test_drain(void)
 
 static void test_burst(void)
 {
-    const size_t bytes = GROUPS * GROUP_SIZE * QUEUE_ENTRY;
+    const size_t bytes = GROUPS * GROUP_SIZE * PRQ_ENTRY_BYTES;
     g_autofree uint64_t *quads = g_malloc(bytes);
     QTestdevCommand c;
-    World w;
+    PrqWorld w;
 
-    start(&w, QTESTDEV_NO_PASID, BURST_PQS);
-    c = command(&w, PASID_TESTDEV_PAGE_REQUEST | PASID_TESTDEV_WANT_READ |
-                PASID_TESTDEV_LAST | PASID_TESTDEV_ONE_GROUP);
+    prq_start(&w, QTESTDEV_NO_PASID, BURST_PQS);
+    c = prq_command(&w, PASID_TESTDEV_PAGE_REQUEST | PASID_TESTDEV_WANT_READ |
+                    PASID_TESTDEV_LAST | PASID_TESTDEV_ONE_GROUP);
     c.length = GROUP_SIZE * PAGE;
     for (c.prgi = 0; c.prgi < GROUPS; c.prgi++) {
         g_assert_cmpuint(qtestdev_run(&w.dev, &c), ==, PASID_TESTDEV_OK);
-        await_tail(&w, (c.prgi + 1) * GROUP_SIZE);
-        respond(&w, SID, QTESTDEV_NO_PASID, c.prgi, SUCCESS);
+        prq_await_tail(&w, (c.prgi + 1) * GROUP_SIZE);
+        prq_respond(&w, PRQ_SID, QTESTDEV_NO_PASID, c.prgi, SUCCESS);
     }
-    await_responses(&w, GROUPS, SUCCESS);
-    check_counted(&w, "requests 10000 groups 5 answered 5");
-    qtest_bufread(w.t.qts, QUEUE, quads, bytes);
+    prq_await_responses(&w, GROUPS, SUCCESS);
+    prq_check_counted(&w, "requests 10000 groups 5 answered 5");
+    qtest_bufread(w.t.qts, PRQ_QUEUE, quads, bytes);
     for (unsigned n = 0; n < GROUPS * GROUP_SIZE; n++) {
         unsigned in_group = n % GROUP_SIZE;
         bool last = in_group == GROUP_SIZE - 1;
@@ -624,43 +320,44 @@ static void test_burst(void)
                         (last ? 4 : 0) | (uint64_t)(n / GROUP_SIZE) << 3);
     }
     g_assert_cmphex(qvtd_readl(w.t.vtd, DMAR_PRS_REG), ==, PRS_PPR);
-    stop(&w);
+    prq_stop(&w);
 }
 
 /* A group's index comes again before its answer: that request is refused. */
 static void test_index_twice(void)
 {
     QTestdevCommand c;
-    World w;
+    PrqWorld w;
 
-    start(&w, QTESTDEV_NO_PASID, 0);
-    c = command(&w, PASID_TESTDEV_PAGE_REQUEST | PASID_TESTDEV_WANT_READ |
-                PASID_TESTDEV_LAST | PASID_TESTDEV_ONE_GROUP);
+    prq_start(&w, QTESTDEV_NO_PASID, 0);
+    c = prq_command(&w, PASID_TESTDEV_PAGE_REQUEST | PASID_TESTDEV_WANT_READ |
+                    PASID_TESTDEV_LAST | PASID_TESTDEV_ONE_GROUP);
     c.length = PAGE;
     c.prgi = 3;
     g_assert_cmpuint(qtestdev_run(&w.dev, &c), ==, PASID_TESTDEV_OK);
-    await_tail(&w, 1);
+    prq_await_tail(&w, 1);
     g_assert_cmpuint(qtestdev_run(&w.dev, &c), ==, PASID_TESTDEV_OK);
-    await_responses(&w, 1, INVALID);
-    check_counted(&w, "requests 2 groups 2 refused 1 outstanding 1");
-    g_assert_cmpuint(tail(&w), ==, 1);
+    prq_await_responses(&w, 1, INVALID);
+    prq_check_counted(&w, "requests 2 groups 2 refused 1 outstanding 1");
+    g_assert_cmpuint(prq_tail(&w), ==, 1);
 
-    respond(&w, SID, QTESTDEV_NO_PASID, 3, SUCCESS);
+    prq_respond(&w, PRQ_SID, QTESTDEV_NO_PASID, 3, SUCCESS);
     c.prgi = 4;
     g_assert_cmpuint(qtestdev_run(&w.dev, &c), ==, PASID_TESTDEV_OK);
-    await_tail(&w, 2);
-    check_counted(&w, "requests 3 groups 3 refused 1 answered 1 outstanding 1");
-    stop(&w);
+    prq_await_tail(&w, 2);
+    prq_check_counted(&w, "requests 3 groups 3 refused 1 answered 1 "
+                      "outstanding 1");
+    prq_stop(&w);
 }
 
 /* The guest answers, but takes nothing out. */
-static void fill_queue(World *w)
+static void fill_queue(PrqWorld *w)
 {
     unsigned polls = 0;
 
-    send_requests(w, 0, SMALL - 1);
-    while (w->answered < SMALL - 1 && has_patience(&polls, PATIENCE)) {
-        answer_new(w, SMALL);
+    prq_send_requests(w, 0, PRQ_SMALL - 1);
+    while (w->answered < PRQ_SMALL - 1 && has_patience(&polls, PATIENCE)) {
+        prq_answer_new(w, PRQ_SMALL);
         g_usleep(POLL_US);
     }
     g_assert_cmpuint(qtestdev_finish(&w->dev, 0), ==, PASID_TESTDEV_OK);
@@ -670,76 +367,76 @@ static void fill_queue(World *w)
 
 static void test_overflow(void)
 {
-    World w;
+    PrqWorld w;
 
-    start(&w, QTESTDEV_NO_PASID, 0);
+    prq_start(&w, QTESTDEV_NO_PASID, 0);
     fill_queue(&w);
     /* The device is told to try again. */
-    send_requests(&w, 200, 1);
-    await_responses(&w, 1, SUCCESS);
+    prq_send_requests(&w, 200, 1);
+    prq_await_responses(&w, 1, SUCCESS);
     g_assert_cmphex(qvtd_readl(w.t.vtd, DMAR_PRS_REG), ==, PRS_PPR | PRS_PRO);
-    g_assert_cmpuint(tail(&w), ==, SMALL - 1);
+    g_assert_cmpuint(prq_tail(&w), ==, PRQ_SMALL - 1);
 
-    qvtd_writeq(w.t.vtd, DMAR_PQH_REG, (SMALL - 1) * QUEUE_ENTRY);
+    qvtd_writeq(w.t.vtd, DMAR_PQH_REG, (PRQ_SMALL - 1) * PRQ_ENTRY_BYTES);
     qvtd_writel(w.t.vtd, DMAR_PRS_REG, PRS_PPR | PRS_PRO);
-    send_requests(&w, 201, 1);
-    await_tail(&w, 0);
-    g_assert_cmphex(entry(&w, SMALL - 1, 1) >> 3 & 0x1ff, ==, 201);
-    check_counted(&w, "requests 129 groups 129 lost 1 answered 127 "
-                  "automatic 1 outstanding 1");
-    stop(&w);
+    prq_send_requests(&w, 201, 1);
+    prq_await_tail(&w, 0);
+    g_assert_cmphex(prq_entry(&w, PRQ_SMALL - 1, 1) >> 3 & 0x1ff, ==, 201);
+    prq_check_counted(&w, "requests 129 groups 129 lost 1 answered 127 "
+                      "automatic 1 outstanding 1");
+    prq_stop(&w);
 }
 
 /* A guest without a queue: the device is told no, at once. */
 static void test_no_queue(void)
 {
-    World w = { .pasid = QTESTDEV_NO_PASID, .sid = SID };
+    PrqWorld w = { .pasid = QTESTDEV_NO_PASID, .sid = PRQ_SID };
 
-    boot(&w, PROPS, REQUESTS_ALL);
-    enable(&w);
-    start_write(&w);
+    prq_boot(&w, PRQ_PROPS, PRQ_CONTEXT);
+    prq_enable(&w);
+    prq_start_write(&w);
     g_assert_cmpuint(qtestdev_finish(&w.dev, 0), ==, PASID_TESTDEV_INVALID);
-    g_assert_false(written(&w));
-    check_counted(&w, "requests 1 groups 1 lost 1 automatic 1");
-    stop(&w);
+    g_assert_false(prq_written(&w));
+    prq_check_counted(&w, "requests 1 groups 1 lost 1 automatic 1");
+    prq_stop(&w);
 }
 
 /* Without pri=on the context entry's bit is reserved. */
 static void test_off(void)
 {
-    World w = { .pasid = QTESTDEV_NO_PASID, .sid = SID };
+    PrqWorld w = { .pasid = QTESTDEV_NO_PASID, .sid = PRQ_SID };
 
-    boot(&w, "nested=on,device-iotlb=on", REQUESTS_ALL);
+    prq_boot(&w, "nested=on,device-iotlb=on", PRQ_CONTEXT);
     g_assert_cmphex(qvtd_readq(w.t.vtd, DMAR_ECAP_REG) & 1 << 29, ==, 0);
     qvtd_enable_translation(w.t.vtd, true);
     nested_check_fault(&w.t, 0x42);
     nested_check_host(&w.t, 0, 0);
     g_assert_cmpint(nested_calls(&w.t, "iommu-fault-queue-alloc"), ==, 0);
-    stop(&w);
+    prq_stop(&w);
 }
 
 /* As if another thread polled the queue's file while a vCPU lets go of it. */
 static void test_busy_queue(void)
 {
-    World w;
+    PrqWorld w;
 
-    start(&w, QTESTDEV_NO_PASID, 0);
+    prq_start(&w, QTESTDEV_NO_PASID, 0);
     /* The HWPT goes first. */
     nested_inject(&w.t, "iommu-destroy 16 1 1");
     w.t.injected_destroys = 1;
     leave(&w, LEAVE_TRANSLATION);
     check_no_queue(&w);
     g_assert_cmpint(nested_calls(&w.t, "iommu-destroy"), ==, 3);
-    stop(&w);
+    prq_stop(&w);
 }
 
 /* The kernel has no memory for a fault queue. */
 static void test_no_fault_queue(void)
 {
-    World w = { .pasid = QTESTDEV_NO_PASID, .sid = SID };
+    PrqWorld w = { .pasid = QTESTDEV_NO_PASID, .sid = PRQ_SID };
 
-    boot(&w, PROPS, REQUESTS_ALL);
-    qvtd_writeq(w.t.vtd, DMAR_PQA_REG, QUEUE);
+    prq_boot(&w, PRQ_PROPS, PRQ_CONTEXT);
+    qvtd_writeq(w.t.vtd, DMAR_PQA_REG, PRQ_QUEUE);
     nested_inject(&w.t, "iommu-fault-queue-alloc 12 1");
     qvtd_enable_translation(w.t.vtd, true);
     nested_check_fault(&w.t, 0x5b);
@@ -747,14 +444,14 @@ static void test_no_fault_queue(void)
 
     g_assert_true(qvtd_invalidate(w.t.vtd, QVTD_INV_PC_GLOBAL, 0));
     nested_check_host(&w.t, PGTT_NESTED, w.table.root);
-    enable(&w);
-    start_write(&w);
-    await_tail(&w, 1);
-    serve_write(&w);
-    stop(&w);
+    prq_enable(&w);
+    prq_start_write(&w);
+    prq_await_tail(&w, 1);
+    prq_serve_write(&w);
+    prq_stop(&w);
 }
 
-static void function_reset(World *w)
+static void function_reset(PrqWorld *w)
 {
     uint8_t exp = qpci_find_capability(w->dev.dev, PCI_CAP_ID_EXP, 0);
 
@@ -765,48 +462,48 @@ static void function_reset(World *w)
 /* The queue can't be read now: a little later it can. */
 static void test_read_retried(void)
 {
-    World w;
+    PrqWorld w;
 
-    start(&w, QTESTDEV_NO_PASID, 0);
+    prq_start(&w, QTESTDEV_NO_PASID, 0);
     nested_inject(&w.t, "iommu-fault-queue-read 12 2");
-    start_write(&w);
-    await_tail(&w, 1);
+    prq_start_write(&w);
+    prq_await_tail(&w, 1);
     g_assert_cmpint(nested_calls(&w.t, "iommu-fault-queue-read"), >=, 3);
-    serve_write(&w);
-    stop(&w);
+    prq_serve_write(&w);
+    prq_stop(&w);
 }
 
 /* It can't be read at all: its devices are blocked, and the kernel answers. */
 static void test_read_failed(void)
 {
-    World w;
+    PrqWorld w;
 
-    start(&w, QTESTDEV_NO_PASID, 0);
+    prq_start(&w, QTESTDEV_NO_PASID, 0);
     nested_inject(&w.t, "iommu-fault-queue-read 5 1");
-    start_write(&w);
+    prq_start_write(&w);
     g_assert_cmpuint(qtestdev_finish(&w.dev, 0), ==, PASID_TESTDEV_INVALID);
-    g_assert_false(written(&w));
+    g_assert_false(prq_written(&w));
     nested_check_fault(&w.t, 0x5b);
     nested_check_host(&w.t, 0, 0);
-    check_counted(&w, "");
+    prq_check_counted(&w, "");
 
     g_assert_true(qvtd_invalidate(w.t.vtd, QVTD_INV_PC_GLOBAL, 0));
     nested_check_host(&w.t, PGTT_NESTED, w.table.root);
-    start_write(&w);
-    await_tail(&w, 1);
-    stop(&w);
+    prq_start_write(&w);
+    prq_await_tail(&w, 1);
+    prq_stop(&w);
 }
 
 /* Each allocation for a table with a fault queue fails once. */
 static void test_sweep(void)
 {
     unsigned nth;
-    World w;
+    PrqWorld w;
 
     if (!nested_can_fail_nth()) {
         return;
     }
-    start(&w, QTESTDEV_NO_PASID, 0);
+    prq_start(&w, QTESTDEV_NO_PASID, 0);
     for (nth = 1; !g_test_failed(); nth++) {
         qvtd_enable_translation(w.t.vtd, false);
         nested_fail_nth(&w.t, nth);
@@ -823,22 +520,22 @@ static void test_sweep(void)
     g_assert_cmpuint(nth, >, 3);
     g_test_message("fault queue: %u allocations failed, one at a time",
                    nth - 1);
-    start_write(&w);
-    await_tail(&w, 1);
-    serve_write(&w);
+    prq_start_write(&w);
+    prq_await_tail(&w, 1);
+    prq_serve_write(&w);
     /* No failure has left a user behind. */
     leave(&w, LEAVE_TRANSLATION);
     check_no_queue(&w);
-    stop(&w);
+    prq_stop(&w);
 }
 
 /* What a driver finds, and can set; @opaque: the function alone is reset */
 static void test_capabilities(gconstpointer opaque)
 {
     uint16_t ats, pri;
-    World w;
+    PrqWorld w;
 
-    start(&w, QTESTDEV_NO_PASID, 0);
+    prq_start(&w, QTESTDEV_NO_PASID, 0);
     ats = qtestdev_find_ext_cap(&w.dev, PCI_EXT_CAP_ID_ATS);
     pri = qtestdev_find_ext_cap(&w.dev, PCI_EXT_CAP_ID_PRI);
     g_assert_cmphex(qtestdev_config_readl(&w.dev, ats + PCI_ATS_CAP) >> 16, ==,
@@ -866,7 +563,7 @@ static void test_capabilities(gconstpointer opaque)
                     PCI_PRI_STATUS_STOPPED << 16);
     g_assert_cmpuint(qtestdev_config_readl(&w.dev, pri + PCI_PRI_ALLOC_REQ),
                      ==, 0);
-    stop(&w);
+    prq_stop(&w);
 }
 
 static void add(const char *group, const char *name, const void *row,
