@@ -29,12 +29,12 @@ typedef struct DemandRow {
 } DemandRow;
 
 static const DemandRow demand_rows[] = {
-    { "success", QTESTDEV_NO_PASID, SUCCESS, PASID_TESTDEV_OK },
-    { "success/pasid", PASID, SUCCESS, PASID_TESTDEV_OK },
-    { "invalid", QTESTDEV_NO_PASID, INVALID, PASID_TESTDEV_INVALID },
+    { "success", QTESTDEV_NO_PASID, QVTD_SUCCESS, PASID_TESTDEV_OK },
+    { "success/pasid", PASID, QVTD_SUCCESS, PASID_TESTDEV_OK },
+    { "invalid", QTESTDEV_NO_PASID, QVTD_INVALID, PASID_TESTDEV_INVALID },
     /* The kernel takes no Response Failure, which would stop the device. */
-    { "failure", QTESTDEV_NO_PASID, FAILURE, PASID_TESTDEV_INVALID },
-    { "failure/pasid", PASID, FAILURE, PASID_TESTDEV_INVALID },
+    { "failure", QTESTDEV_NO_PASID, QVTD_FAILURE, PASID_TESTDEV_INVALID },
+    { "failure/pasid", PASID, QVTD_FAILURE, PASID_TESTDEV_INVALID },
     { "unknown-code", QTESTDEV_NO_PASID, 7, PASID_TESTDEV_INVALID },
 };
 
@@ -70,18 +70,18 @@ static void test_unexpected(void)
     prq_start(&w, QTESTDEV_NO_PASID, 0);
     prq_start_write(&w);
     prq_await_tail(&w, 1);
-    prq_respond(&w, PRQ_SID, QTESTDEV_NO_PASID, 3, SUCCESS);
-    prq_respond(&w, PRQ_SID + 8, QTESTDEV_NO_PASID, prgi, SUCCESS);
-    prq_respond(&w, PRQ_SID, PASID, prgi, INVALID);
+    prq_respond(&w, PRQ_SID, QTESTDEV_NO_PASID, 3, QVTD_SUCCESS);
+    prq_respond(&w, PRQ_SID + 8, QTESTDEV_NO_PASID, prgi, QVTD_SUCCESS);
+    prq_respond(&w, PRQ_SID, PASID, prgi, QVTD_INVALID);
     prq_await_responses(&w, 0, 0);
     g_assert_cmphex(qtestdev_settle(&w.dev, 0), ==, PASID_TESTDEV_WAITING);
 
     prq_map_page(&w);
-    prq_respond(&w, PRQ_SID, QTESTDEV_NO_PASID, prgi, SUCCESS);
-    prq_respond(&w, PRQ_SID, QTESTDEV_NO_PASID, prgi, INVALID);
+    prq_respond(&w, PRQ_SID, QTESTDEV_NO_PASID, prgi, QVTD_SUCCESS);
+    prq_respond(&w, PRQ_SID, QTESTDEV_NO_PASID, prgi, QVTD_INVALID);
     g_assert_cmpuint(qtestdev_finish(&w.dev, 0), ==, PASID_TESTDEV_OK);
     g_assert_true(prq_written(&w));
-    prq_await_responses(&w, 1, SUCCESS);
+    prq_await_responses(&w, 1, QVTD_SUCCESS);
     prq_check_counted(&w, "requests 1 groups 1 answered 1 unexpected 4");
     prq_stop(&w);
 }
@@ -111,13 +111,13 @@ static const LeaveRow leave_rows[] = {
 
 static void leave(PrqWorld *w, Leave how)
 {
-    uint32_t pasid = w->pasid == QTESTDEV_NO_PASID ? 0 : w->pasid;
     QVTD *v = w->t.vtd;
 
     switch (how) {
     case LEAVE_ENTRY:
         qvtd_edit(v, w->t.entry, ~0ULL, 0);
-        g_assert_true(qvtd_invalidate(v, QVTD_INV_PC_PASID(DID, pasid), 0));
+        g_assert_true(qvtd_invalidate(v, QVTD_INV_PC_PASID(DID, prq_pasid(w)),
+                                      0));
         break;
     case LEAVE_PRE:
         qvtd_edit(v, w->t.context, QVTD_CONTEXT_PRE, 0);
@@ -145,8 +145,9 @@ static void test_leave(gconstpointer opaque)
     g_assert_cmpuint(qtestdev_finish(&w.dev, 0), ==, PASID_TESTDEV_INVALID);
     g_assert_false(prq_written(&w));
     /* The guest's answer comes too late for the group, and for the next one. */
-    prq_respond(&w, PRQ_SID, row->pasid, PASID_TESTDEV_PRGI_CHANNEL, SUCCESS);
-    prq_await_responses(&w, 1, INVALID);
+    prq_respond(&w, PRQ_SID, row->pasid, PASID_TESTDEV_PRGI_CHANNEL,
+                QVTD_SUCCESS);
+    prq_await_responses(&w, 1, QVTD_INVALID);
     prq_check_counted(&w, "requests 1 groups 1 unexpected 1 forgotten 1");
     prq_stop(&w);
 }
@@ -257,7 +258,7 @@ static void test_unplug(void)
                     nested_calls(t, "iommu-ioas-alloc") +
                     nested_calls(t, "iommu-hwpt-alloc") + 1);
     prq_respond(&w, w.sid, QTESTDEV_NO_PASID, PASID_TESTDEV_PRGI_CHANNEL,
-                SUCCESS);
+                QVTD_SUCCESS);
 
     qtest_qmp_device_add(t->qts, "vfio-pci", "dev", "{'host': %s, "
                          "'iommufd': 'iommufd0', 'bus': 'rp'}", t->bdf);
@@ -281,7 +282,7 @@ static void test_drain(void)
     g_assert_true(qvtd_queue_wait(w.t.vtd, WAIT_DRAIN));
     prq_await_tail(&w, DRAINED);
     prq_answer_new(&w, PRQ_SMALL);
-    prq_await_responses(&w, DRAINED, SUCCESS);
+    prq_await_responses(&w, DRAINED, QVTD_SUCCESS);
     g_assert_cmpuint(prq_tail(&w), ==, DRAINED);
     prq_stop(&w);
 }
@@ -306,9 +307,9 @@ static void test_burst(void)
     for (c.prgi = 0; c.prgi < GROUPS; c.prgi++) {
         g_assert_cmpuint(qtestdev_run(&w.dev, &c), ==, PASID_TESTDEV_OK);
         prq_await_tail(&w, (c.prgi + 1) * GROUP_SIZE);
-        prq_respond(&w, PRQ_SID, QTESTDEV_NO_PASID, c.prgi, SUCCESS);
+        prq_respond(&w, PRQ_SID, QTESTDEV_NO_PASID, c.prgi, QVTD_SUCCESS);
     }
-    prq_await_responses(&w, GROUPS, SUCCESS);
+    prq_await_responses(&w, GROUPS, QVTD_SUCCESS);
     prq_check_counted(&w, "requests 10000 groups 5 answered 5");
     qtest_bufread(w.t.qts, PRQ_QUEUE, quads, bytes);
     for (unsigned n = 0; n < GROUPS * GROUP_SIZE; n++) {
@@ -319,7 +320,7 @@ static void test_burst(void)
                         (IOVA_SRC + (uint64_t)in_group * PAGE) | 1 |
                         (last ? 4 : 0) | (uint64_t)(n / GROUP_SIZE) << 3);
     }
-    g_assert_cmphex(qvtd_readl(w.t.vtd, DMAR_PRS_REG), ==, PRS_PPR);
+    g_assert_cmphex(qvtd_readl(w.t.vtd, DMAR_PRS_REG), ==, QVTD_PRS_PPR);
     prq_stop(&w);
 }
 
@@ -337,11 +338,11 @@ static void test_index_twice(void)
     g_assert_cmpuint(qtestdev_run(&w.dev, &c), ==, PASID_TESTDEV_OK);
     prq_await_tail(&w, 1);
     g_assert_cmpuint(qtestdev_run(&w.dev, &c), ==, PASID_TESTDEV_OK);
-    prq_await_responses(&w, 1, INVALID);
+    prq_await_responses(&w, 1, QVTD_INVALID);
     prq_check_counted(&w, "requests 2 groups 2 refused 1 outstanding 1");
     g_assert_cmpuint(prq_tail(&w), ==, 1);
 
-    prq_respond(&w, PRQ_SID, QTESTDEV_NO_PASID, 3, SUCCESS);
+    prq_respond(&w, PRQ_SID, QTESTDEV_NO_PASID, 3, QVTD_SUCCESS);
     c.prgi = 4;
     g_assert_cmpuint(qtestdev_run(&w.dev, &c), ==, PASID_TESTDEV_OK);
     prq_await_tail(&w, 2);
@@ -361,7 +362,7 @@ static void fill_queue(PrqWorld *w)
         g_usleep(POLL_US);
     }
     g_assert_cmpuint(qtestdev_finish(&w->dev, 0), ==, PASID_TESTDEV_OK);
-    g_assert_cmphex(qvtd_readl(w->t.vtd, DMAR_PRS_REG), ==, PRS_PPR);
+    g_assert_cmphex(qvtd_readl(w->t.vtd, DMAR_PRS_REG), ==, QVTD_PRS_PPR);
     qtestdev_writel(&w->dev, PASID_TESTDEV_LOG_COUNT, 0);
 }
 
@@ -373,12 +374,13 @@ static void test_overflow(void)
     fill_queue(&w);
     /* The device is told to try again. */
     prq_send_requests(&w, 200, 1);
-    prq_await_responses(&w, 1, SUCCESS);
-    g_assert_cmphex(qvtd_readl(w.t.vtd, DMAR_PRS_REG), ==, PRS_PPR | PRS_PRO);
+    prq_await_responses(&w, 1, QVTD_SUCCESS);
+    g_assert_cmphex(qvtd_readl(w.t.vtd, DMAR_PRS_REG), ==,
+                    QVTD_PRS_PPR | QVTD_PRS_PRO);
     g_assert_cmpuint(prq_tail(&w), ==, PRQ_SMALL - 1);
 
     qvtd_writeq(w.t.vtd, DMAR_PQH_REG, (PRQ_SMALL - 1) * PRQ_ENTRY_BYTES);
-    qvtd_writel(w.t.vtd, DMAR_PRS_REG, PRS_PPR | PRS_PRO);
+    qvtd_writel(w.t.vtd, DMAR_PRS_REG, QVTD_PRS_PPR | QVTD_PRS_PRO);
     prq_send_requests(&w, 201, 1);
     prq_await_tail(&w, 0);
     g_assert_cmphex(prq_entry(&w, PRQ_SMALL - 1, 1) >> 3 & 0x1ff, ==, 201);

@@ -19,6 +19,11 @@ static bool has_pasid(const PrqWorld *w)
     return w->pasid != QTESTDEV_NO_PASID;
 }
 
+uint32_t prq_pasid(const PrqWorld *w)
+{
+    return has_pasid(w) ? w->pasid : 0;
+}
+
 void prq_build(PrqWorld *w, uint64_t context_flags)
 {
     NestedTest *t = &w->t;
@@ -33,8 +38,7 @@ void prq_build(PrqWorld *w, uint64_t context_flags)
     qvtd_table_init(t->vtd, &w->table, 4, 0, QVTD_S1_LINK);
     w->leaf = qvtd_map(t->vtd, &w->table, IOVA_SRC, PAGE_A, 12, 0);
     entry.stage1 = w->table.root;
-    t->entry = qvtd_pasid_slot(t->vtd, t->context,
-                               has_pasid(w) ? w->pasid : 0);
+    t->entry = qvtd_pasid_slot(t->vtd, t->context, prq_pasid(w));
     qvtd_write_pasid(t->vtd, t->entry, &entry);
     qvtd_writeq(t->vtd, DMAR_PQH_REG, 0);
     qvtd_writeq(t->vtd, DMAR_PQT_REG, 0);
@@ -89,7 +93,7 @@ QTestdevCommand prq_command(PrqWorld *w, uint32_t op)
 {
     return (QTestdevCommand) {
         .op = op | (has_pasid(w) ? PASID_TESTDEV_WITH_PASID : 0),
-        .pasid = has_pasid(w) ? w->pasid : 0,
+        .pasid = prq_pasid(w),
         .iova = IOVA_SRC,
         .length = BYTES,
     };
@@ -209,7 +213,7 @@ void prq_answer_new(PrqWorld *w, unsigned entries)
         qtest_memread(w->t.qts, PRQ_QUEUE + w->answered * PRQ_ENTRY_BYTES,
                       quads, sizeof(quads));
         put_response(w, w->sid, w->pasid,
-                     extract64(le64_to_cpu(quads[1]), 3, 9), SUCCESS);
+                     extract64(le64_to_cpu(quads[1]), 3, 9), QVTD_SUCCESS);
         w->answered = (w->answered + 1) % entries;
         if (++batch == 64) {
             batch = 0;
@@ -233,7 +237,7 @@ void prq_check_request(PrqWorld *w, unsigned n)
     /* A write that asks for a page needs to read nothing. */
     g_assert_cmphex(prq_entry(w, n, 1) & ~1ULL, ==,
                     IOVA_SRC | 2 | 4 | prgi << 3);
-    g_assert_cmphex(qvtd_readl(w->t.vtd, DMAR_PRS_REG), ==, PRS_PPR);
+    g_assert_cmphex(qvtd_readl(w->t.vtd, DMAR_PRS_REG), ==, QVTD_PRS_PPR);
 }
 
 void prq_map_page(PrqWorld *w)
@@ -245,7 +249,7 @@ void prq_serve_write(PrqWorld *w)
 {
     prq_map_page(w);
     prq_respond(w, w->sid, QTESTDEV_NO_PASID, PASID_TESTDEV_PRGI_CHANNEL,
-                SUCCESS);
+                QVTD_SUCCESS);
     g_assert_cmpuint(qtestdev_finish(&w->dev, 0), ==, PASID_TESTDEV_OK);
     g_assert_true(prq_written(w));
 }

@@ -23,13 +23,6 @@
 #define PRQ_QUEUE           (40 * MIB)
 #define PRQ_ENTRY_BYTES     32
 #define PRQ_SMALL           128             /* entries of the smallest */
-#define PRS_PPR             (1u << 0)
-#define PRS_PRO             (1u << 1)
-
-/* Codes of a page group response */
-#define SUCCESS             0x0
-#define INVALID             0x1
-#define FAILURE             0xf
 
 #define POLL_US             1000
 #define PATIENCE            20000           /* polls */
@@ -54,6 +47,9 @@ void prq_boot(PrqWorld *w, const char *props, uint64_t context_flags);
 void prq_build(PrqWorld *w, uint64_t context_flags);
 void prq_enable(PrqWorld *w);
 void prq_stop(PrqWorld *w);
+
+/* The PASID whose entry translates its requests, 0 where they have none */
+uint32_t prq_pasid(const PrqWorld *w);
 
 /* What the device does: any operation at IOVA_SRC, with w->pasid */
 QTestdevCommand prq_command(PrqWorld *w, uint32_t op);

@@ -22,8 +22,9 @@
  * Guest memory; the IOVAs are guest-physical addresses of RAM as well.  There is
  * no more of it than is used: all of it is cleared and pinned, case by case.
  */
-#define RAM             "64M"
-#define RAM_END         (64 * MIB)
+#define RAM_MIB         64
+#define RAM             stringify(RAM_MIB) "M"
+#define RAM_END         (RAM_MIB * MIB)
 #define IOVA_SRC        (16 * MIB)
 #define IOVA_DST        (IOVA_SRC + PAGE)
 #define PAGE_A          (20 * MIB)

@@ -425,7 +425,7 @@ static void test_realize(void)
         }
         qobject_unref(reply);
     }
-    qtest_quit(qts);
+    qvtd_quit(qts);
 }
 
 /* Without translation addresses are physical, whatever the PASID. */

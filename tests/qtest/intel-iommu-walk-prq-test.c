@@ -13,8 +13,6 @@
 #define DT              "ecap-nest=on,device-iotlb=on"
 #define ALL_ON          (QTESTDEV_PASID | QTESTDEV_ATS | QTESTDEV_PRI)
 #define QUEUE           0x05000000ULL   /* guest RAM */
-#define PRS_PPR         (1u << 0)
-#define PRS_PRO         (1u << 1)
 #define PECTL_IP        (1u << 30)
 #define PECTL_IM        (1u << 31)
 #define DEMAND          (PASID_TESTDEV_ATS | PASID_TESTDEV_PRI)
@@ -24,10 +22,6 @@
 #define LAST            PASID_TESTDEV_LAST
 #define GROUP_OF(n)     (PASID_TESTDEV_PRGI_CHANNEL + (n))
 #define S1_P            (1ULL << 0)
-
-#define SUCCESS         0x0
-#define INVALID         0x1
-#define FAILURE         0xf
 
 /* All of these have a PASID. */
 #define RESPONSE(sid, pasid, code) \
@@ -127,7 +121,7 @@ static void test_desc(gconstpointer opaque)
     g_assert_cmphex(entry(&w, 0, 1), ==, PASIDS_IOVA | row->hi);
     g_assert_cmphex(entry(&w, 0, 2), ==, 0);
     g_assert_cmphex(entry(&w, 0, 3), ==, 0);
-    g_assert_cmphex(prs(&w), ==, PRS_PPR);
+    g_assert_cmphex(prs(&w), ==, QVTD_PRS_PPR);
     g_assert_cmpuint(qtestdev_readl(&w.dev, PASID_TESTDEV_OUTSTANDING), ==,
                      row->flags == LAST ? 0 : 1);
     pasids_stop(&w);
@@ -160,14 +154,14 @@ static void test_demand(gconstpointer opaque)
 
     /* The second one first: each answer finds its own channel. */
     qvtd_edit(&w.vtd, w.space[1].leaf, 0, 3);
-    respond(&w, PASIDS_B, GROUP_OF(1), SUCCESS);
+    respond(&w, PASIDS_B, GROUP_OF(1), QVTD_SUCCESS);
     g_assert_cmpuint(qtestdev_finish(&w.dev, 1), ==, PASID_TESTDEV_OK);
     g_assert_true(pasids_holds(&w, w.space[1].data, 1));
     g_assert_cmphex(qtestdev_settle(&w.dev, 0), ==, PASID_TESTDEV_WAITING);
     g_assert_false(pasids_holds(&w, w.space[0].data, 0));
 
     qvtd_edit(&w.vtd, w.space[0].leaf, 0, 3);
-    respond(&w, PASIDS_A, GROUP_OF(0), SUCCESS);
+    respond(&w, PASIDS_A, GROUP_OF(0), QVTD_SUCCESS);
     g_assert_cmpuint(qtestdev_finish(&w.dev, 0), ==, PASID_TESTDEV_OK);
     g_assert_true(pasids_holds(&w, w.space[0].data, 0));
     g_assert_cmpuint(tail(&w), ==, 2);
@@ -184,8 +178,8 @@ typedef struct ResponseRow {
 } ResponseRow;
 
 static const ResponseRow response_rows[] = {
-    { "invalid", INVALID, PASID_TESTDEV_INVALID },
-    { "failure", FAILURE, PASID_TESTDEV_FAILURE, true },
+    { "invalid", QVTD_INVALID, PASID_TESTDEV_INVALID },
+    { "failure", QVTD_FAILURE, PASID_TESTDEV_FAILURE, true },
     { "unknown-code", 7, PASID_TESTDEV_FAILURE },
 };
 
@@ -221,21 +215,22 @@ static void test_unexpected(void)
     c = pasids_command(&w, 0, PASID_TESTDEV_WRITE | DEMAND);
     qtestdev_start(&w.dev, &c);
     g_assert_cmphex(qtestdev_settle(&w.dev, 0), ==, PASID_TESTDEV_WAITING);
-    respond(&w, PASIDS_A, 5, SUCCESS);
+    respond(&w, PASIDS_A, 5, QVTD_SUCCESS);
     g_assert_cmpuint(log_count(&w), ==, 1);
     g_assert_cmphex(qtestdev_event(&w.dev, 0).event, ==,
                     PASID_TESTDEV_RESPONSE | PASID_TESTDEV_UNEXPECTED);
     g_assert_cmphex(qtestdev_settle(&w.dev, 0), ==, PASID_TESTDEV_WAITING);
 
     /* To a device that is not there */
-    g_assert_true(qvtd_invalidate(&w.vtd, RESPONSE(PASIDS_SID + 1, 1, SUCCESS),
+    g_assert_true(qvtd_invalidate(&w.vtd, RESPONSE(PASIDS_SID + 1, 1,
+                                                   QVTD_SUCCESS),
                                   QVTD_INV_RESPONSE_HI(GROUP_OF(0))));
     g_assert_cmpuint(log_count(&w), ==, 1);
 
     set_present(&w, 0);
-    respond(&w, PASIDS_A, GROUP_OF(0), SUCCESS);
+    respond(&w, PASIDS_A, GROUP_OF(0), QVTD_SUCCESS);
     g_assert_cmpuint(qtestdev_finish(&w.dev, 0), ==, PASID_TESTDEV_OK);
-    respond(&w, PASIDS_A, GROUP_OF(0), SUCCESS);
+    respond(&w, PASIDS_A, GROUP_OF(0), QVTD_SUCCESS);
     g_assert_cmpuint(log_count(&w), ==, 3);
     g_assert_cmphex(qtestdev_event(&w.dev, 1).event, ==,
                     PASID_TESTDEV_RESPONSE);
@@ -310,13 +305,13 @@ static void test_burst(gconstpointer opaque)
     g_assert_cmpuint(qtestdev_run(&w.dev, &c), ==, PASID_TESTDEV_OK);
     g_assert_cmpuint(tail(&w), ==, row->queued);
     check_queue(&w, row);
-    g_assert_cmphex(prs(&w), ==, PRS_PPR | (overflow ? PRS_PRO : 0));
+    g_assert_cmphex(prs(&w), ==, QVTD_PRS_PPR | (overflow ? QVTD_PRS_PRO : 0));
     /* Each lost group has its automatic response, no other has one. */
     g_assert_cmpuint(log_count(&w), ==, !overflow ? 0 : row->one_group ? 1 :
                      row->requests - row->queued);
     if (overflow) {
         g_assert_cmphex(qtestdev_event(&w.dev, 0).event, ==,
-                        PASID_TESTDEV_RESPONSE | SUCCESS << 4);
+                        PASID_TESTDEV_RESPONSE | QVTD_SUCCESS << 4);
     }
     pasids_stop(&w);
 }
@@ -331,16 +326,16 @@ static void test_overflow_cleared(void)
     c = pasids_command(&w, 0, REQUEST | WANT_READ | LAST);
     c.length = 130 * 4096;
     g_assert_cmpuint(qtestdev_run(&w.dev, &c), ==, PASID_TESTDEV_OK);
-    g_assert_cmphex(prs(&w), ==, PRS_PPR | PRS_PRO);
+    g_assert_cmphex(prs(&w), ==, QVTD_PRS_PPR | QVTD_PRS_PRO);
     qvtd_writeq(&w.vtd, DMAR_PQH_REG, 127 * 32);
     c.length = 4096;
     c.prgi = 200;
     g_assert_cmpuint(qtestdev_run(&w.dev, &c), ==, PASID_TESTDEV_OK);
     g_assert_cmpuint(tail(&w), ==, 127);
-    qvtd_writel(&w.vtd, DMAR_PRS_REG, PRS_PPR | PRS_PRO);
+    qvtd_writel(&w.vtd, DMAR_PRS_REG, QVTD_PRS_PPR | QVTD_PRS_PRO);
     g_assert_cmphex(prs(&w), ==, 0);
     g_assert_cmpuint(qtestdev_run(&w.dev, &c), ==, PASID_TESTDEV_OK);
-    g_assert_cmphex(prs(&w), ==, PRS_PPR);
+    g_assert_cmphex(prs(&w), ==, QVTD_PRS_PPR);
     g_assert_cmpuint(tail(&w), ==, 0);
     pasids_stop(&w);
 }
@@ -380,23 +375,23 @@ typedef struct RefusedRow {
 
 static const RefusedRow refused_rows[] = {
     { "no-pre", DT, PASIDE | DTE, VTD_RTADDR_SMT, QUEUE,
-      .ends = INVALID, .fault = 0x47 },
+      .ends = QVTD_INVALID, .fault = 0x47 },
     { "no-paside", DT, DTE | PRE, VTD_RTADDR_SMT, QUEUE,
-      .ends = FAILURE, .fault = 0x45 },
+      .ends = QVTD_FAILURE, .fault = 0x45 },
     { "legacy-mode", DT, PASIDE | DTE | PRE, 0, QUEUE,
-      .ends = FAILURE, .fault = 0x32 },
+      .ends = QVTD_FAILURE, .fault = 0x32 },
     { "translation-off", DT, PASIDE | DTE | PRE, VTD_RTADDR_SMT, QUEUE,
-      .off = true, .ends = FAILURE },
+      .off = true, .ends = QVTD_FAILURE },
     { "no-queue", DT, PASIDE | DTE | PRE, VTD_RTADDR_SMT, 0,
-      .ends = FAILURE },
+      .ends = QVTD_FAILURE },
     { "queue-outside-ram", DT, PASIDE | DTE | PRE, VTD_RTADDR_SMT,
-      0x7f00000000ULL, .ends = FAILURE },
+      0x7f00000000ULL, .ends = QVTD_FAILURE },
     { "queue-is-a-register", DT, PASIDE | DTE | PRE, VTD_RTADDR_SMT,
-      Q35_HOST_BRIDGE_IOMMU_ADDR, .ends = FAILURE },
+      Q35_HOST_BRIDGE_IOMMU_ADDR, .ends = QVTD_FAILURE },
     { "queue-at-the-end", DT, PASIDE | DTE | PRE, VTD_RTADDR_SMT,
-      ~0xfffULL | 7, .ends = FAILURE },
+      ~0xfffULL | 7, .ends = QVTD_FAILURE },
     { "no-prs", "ecap-nest=on", PASIDE, VTD_RTADDR_SMT, QUEUE,
-      .ends = FAILURE },
+      .ends = QVTD_FAILURE },
 };
 
 static void test_refused(gconstpointer opaque)
@@ -471,12 +466,12 @@ static void test_event(void)
 
     /* PPR cleared: nothing is pending any more. */
     qvtd_writel(&w.vtd, DMAR_PECTL_REG, PECTL_IM);
-    qvtd_writel(&w.vtd, DMAR_PRS_REG, PRS_PPR);
+    qvtd_writel(&w.vtd, DMAR_PRS_REG, QVTD_PRS_PPR);
     c.prgi = 1;
     g_assert_cmpuint(qtestdev_run(&w.dev, &c), ==, PASID_TESTDEV_OK);
     g_assert_cmphex(qvtd_readl(&w.vtd, DMAR_PECTL_REG), ==,
                     PECTL_IM | PECTL_IP);
-    qvtd_writel(&w.vtd, DMAR_PRS_REG, PRS_PPR);
+    qvtd_writel(&w.vtd, DMAR_PRS_REG, QVTD_PRS_PPR);
     g_assert_cmphex(qvtd_readl(&w.vtd, DMAR_PECTL_REG), ==, PECTL_IM);
     pasids_stop(&w);
 }

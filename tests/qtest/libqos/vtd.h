@@ -153,6 +153,13 @@ void qvtd_map_tables(QVTD *v, QVTDTable *s2, QVTDTable *s1, uint64_t addr,
 #define QVTD_INV_RESPONSE_PASID(pasid)  (1ULL << 4 | (uint64_t)(pasid) << 32)
 #define QVTD_INV_RESPONSE_HI(prgi)      ((uint64_t)(prgi) << 3)
 
+/* Codes of a page group response; PRS_REG */
+#define QVTD_SUCCESS                    0x0
+#define QVTD_INVALID                    0x1
+#define QVTD_FAILURE                    0xf
+#define QVTD_PRS_PPR                    (1u << 0)
+#define QVTD_PRS_PRO                    (1u << 1)
+
 /* @am: pages are 2^@am; @ih: the invalidation hint */
 #define QVTD_INV_ADDR(addr, am, ih) ((addr) | (am) | (ih) << 6)
 
