@@ -2,14 +2,15 @@
 #
 # The front door; the work is in scripts/.  "make help" lists the targets.
 
-SUITES = scripts qemu qtest hostvm sanitize users demo
+SUITES = scripts qemu qtest hostvm oldest sanitize users demo
 OUT = $(or $(NVTD_OUT),$(CURDIR)/build)
 
 # The scripts start makes of their own, with the processors they find.
 unexport MAKEFLAGS MFLAGS MAKELEVEL
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help demo check bench fuzz qemu qemu-sanitize host-kernel host-shell where docs
+.PHONY: help demo check bench fuzz qemu qemu-sanitize host-kernel host-kernel-oldest
+.PHONY: check-kernels host-shell where docs
 .PHONY: clean distclean
 .PHONY: tools install deb dist
 .PHONY: packages-build packages-hostvm packages-docs packages-users
@@ -21,6 +22,7 @@ help:
 	@echo 'make check        all tests; the last line counts them'
 	@echo 'make check-SUITE  one of: $(SUITES)'
 	@echo '     CASE=name    of it only one, by its name or /path'
+	@echo 'make check-kernels  the suite hostvm on each host kernel of the archive'
 	@echo 'make coverage     what of our own files the tests run, and what not'
 	@echo 'make check-hardware BDF=0000:01:00.0  on this host, with that device'
 	@echo 'make bench        what mapping and invalidating cost, side by side; BENCH=guest'
@@ -60,11 +62,12 @@ qemu: packages-build
 qemu-sanitize: packages-build
 	@SANITIZE=own scripts/qemu-build
 
-host-kernel: packages-hostvm
+host-kernel host-kernel-oldest: packages-hostvm
 	@mkdir -p $(OUT)
-	@scripts/host-kernel >$(OUT)/host-kernel.new
-	@mv $(OUT)/host-kernel.new $(OUT)/host-kernel
-	@cat $(OUT)/host-kernel
+	@HOST_KERNEL_SERIES=$(or $(filter oldest,$(subst -, ,$@)),$(HOST_KERNEL_SERIES)) \
+		scripts/host-kernel >$(OUT)/$@.new
+	@mv $(OUT)/$@.new $(OUT)/$@
+	@cat $(OUT)/$@
 
 host-shell: packages-hostvm qemu host-kernel
 	@scripts/host-shell
@@ -72,7 +75,7 @@ host-shell: packages-hostvm qemu host-kernel
 demo: packages-hostvm qemu host-kernel
 	@scripts/demo
 
-check: packages-hostvm packages-users qemu tools host-kernel
+check: packages-hostvm packages-users qemu tools host-kernel host-kernel-oldest
 	@scripts/check
 
 check-scripts: packages-hostvm
@@ -92,6 +95,12 @@ fuzz: packages-hostvm qemu qemu-sanitize host-kernel
 
 check-users: packages-users qemu
 	@scripts/check users
+
+check-oldest: packages-hostvm qemu tools host-kernel-oldest
+	@scripts/check oldest
+
+check-kernels: packages-hostvm qemu tools
+	@scripts/check-kernels
 
 check-hostvm: tools
 check-hostvm check-demo: packages-hostvm qemu host-kernel

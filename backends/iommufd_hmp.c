@@ -145,8 +145,9 @@ static void print_counters(Monitor *mon, const VtdNestedCounters *c)
                    " looks at entries of PASIDs\n",
                    c->pasid_cache_invalidations, c->pasid_entries);
     monitor_printf(mon, "  %" PRIu64 " invalidations sent, with %" PRIu64
-                   " entries, %" PRIu64 " of them full\n", c->invalidations,
-                   c->invalidation_entries, c->full_flushes);
+                   " entries; %" PRIu64 " full ones, %" PRIu64 " by a new "
+                   "HWPT\n", c->invalidations, c->invalidation_entries,
+                   c->full_flushes, c->replaced_hwpts);
 }
 
 static void print_page_requests(Monitor *mon, const VtdNestedPageRequests *p)
@@ -174,7 +175,9 @@ static void print_nested(Monitor *mon, const VtdNestedInfo *info)
                        !cap->value->has_host ? "-" :
                        cap->value->host ? "1" : "0");
     }
-    monitor_printf(mon, "\n");
+    monitor_printf(mon, "\n  invalidations: all by %s, pages %s\n",
+                   VtdNestedFlush_str(info->flush),
+                   info->page_selective ? "by ranges" : "by all");
     for (dev = info->devices; dev; dev = dev->next) {
         for (at = dev->value->attaches; at; at = at->next) {
             print_attach(mon, dev->value->host, at->value);

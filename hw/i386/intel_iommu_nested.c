@@ -35,6 +35,9 @@
 
 bool vtd_nested_decide_config(IntelIOMMUState *s, Error **errp)
 {
+    if (!vtd_nested_kernel_check_property(s, errp)) {
+        return false;
+    }
     if (s->nested_pri && !s->nested) {
         error_setg(errp, "intel-iommu: pri=on wants nested=on, which is off");
         error_append_hint(errp, "It is for passed-through devices; emulated "
@@ -258,7 +261,8 @@ bool vtd_nested_realize(IntelIOMMUState *s, Error **errp)
     n->iommu = s;
     n->host_cap = UINT64_MAX;
     n->host_ecap = UINT64_MAX;
-    n->host_mamv = VTD_MAMV;
+    n->host_mamv = UINT_MAX;
+    vtd_nested_kernel_init(n);
     n->host_pasid_bits = VTD_PASID_ID_SHIFT;
     QSIMPLEQ_INIT(&n->dirty);
     vtd_nested_devices_init(n);

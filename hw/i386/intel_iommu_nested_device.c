@@ -108,6 +108,7 @@ bool vtd_nested_set_device(IntelIOMMUState *s, PCIBus *bus, int devfn,
                                           NULL, vtd_nested_attach_free);
     g_hash_table_add(n->devices, dev);
     vtd_nested_narrow_caps(n, idev);
+    vtd_nested_kernel_warn(n);
     if (n->nesting.pasid) {
         dev->pasid_bits = MIN(idev->max_pasid_log2, n->host_pasid_bits);
     }

@@ -19,6 +19,7 @@
 #include <linux/iommufd.h>
 
 #include "hw/i386/intel_iommu.h"
+#include "hw/i386/vtd_host_kernel.h"
 #include "system/iommufd.h"
 #include "qapi/qapi-types-intel-iommu.h"
 #include "qemu/queue.h"
@@ -49,6 +50,7 @@ struct VTDNested {
     uint64_t host_cap;          /* AND of the host devices' CAP_REG */
     uint64_t host_ecap;         /* ... and ECAP_REG */
     unsigned host_mamv;         /* least CAP.MAMV of them: log2 of pages */
+    VTDHostFlush host_flush;    /* what the host's kernel makes of a flush */
     unsigned host_pasid_bits;   /* least PASID width of them */
     unsigned ttm;               /* RTADDR_REG.TTM when SRTP was written */
 
@@ -168,6 +170,7 @@ struct VTDNestedHwpt {
     GArray *pending;            /* struct iommu_hwpt_vtd_s1_invalidate */
     bool pending_all;           /* everything; pending is then empty */
     bool is_dirty;              /* in VTDNested.dirty */
+    bool is_busy;               /* being flushed: stays, whoever leaves it */
     QSIMPLEQ_ENTRY(VTDNestedHwpt) dirty_next;
 };
 
@@ -206,6 +209,8 @@ VTDNestedTag *vtd_nested_tag_find(VTDNested *n, uint16_t domain_id,
                                   uint32_t pasid);
 /* The HWPT that it is attached to; 0 if blocked. */
 uint32_t vtd_nested_attach_hwpt_id(const VTDNestedAttach *at);
+/* Its HWPT has a new ID: attaches it to that, or blocks it. */
+void vtd_nested_attach_renew(VTDNestedAttach *at);
 
 /*
  * Say once a device why DMA of it is blocked.  Takes @err, the host's reason,
@@ -228,8 +233,27 @@ void vtd_nested_hwpts_init(VTDNested *n);
  */
 VTDNestedHwpt *vtd_nested_hwpt_get(VTDNestedDevice *dev,
                                    const VTDNestedStage1 *stage1, Error **errp);
-/* Destroys @hwpt unless an attach is linked to it. */
+/* Destroys @hwpt unless an attach is linked to it, or it is busy. */
 void vtd_nested_hwpt_put(VTDNestedHwpt *hwpt);
+/*
+ * Replaces the kernel's HWPT by a new one of the same stage 1, so that nothing
+ * is cached of it.  @hwpt is busy.  A device that cannot be moved is blocked.
+ *
+ * Return: false with @errp, and nothing changed, if there is no new one.
+ */
+bool vtd_nested_hwpt_renew(VTDNestedHwpt *hwpt, Error **errp);
+
+/* intel_iommu_nested_kernel.c */
+/* x-host-flush */
+bool vtd_nested_kernel_check_property(IntelIOMMUState *s, Error **errp);
+void vtd_nested_kernel_init(VTDNested *n);
+/* All of a stage 1 can be invalidated only by a new HWPT. */
+bool vtd_nested_kernel_replaces(const VTDNested *n, unsigned addr_width);
+/* Otherwise: the requests that do so.  Return: how many there are. */
+uint32_t vtd_nested_kernel_all(const VTDNested *n, unsigned addr_width,
+                               struct iommu_hwpt_vtd_s1_invalidate inv[2]);
+/* Tell the user, once, what a new HWPT means for the device's requests. */
+void vtd_nested_kernel_warn(const VTDNested *n);
 
 /* intel_iommu_nested_iotlb.c */
 void vtd_nested_iotlb_forget(VTDNestedHwpt *hwpt);

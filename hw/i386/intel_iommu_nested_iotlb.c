@@ -152,7 +152,8 @@ static void invalidate_pasid(VTDNested *n, const uint64_t val[2])
     if (!tag) {
         return;
     }
-    if ((val[0] & VTD_INV_DESC_PIOTLB_G) == VTD_INV_DESC_PIOTLB_ALL_IN_PASID) {
+    if ((val[0] & VTD_INV_DESC_PIOTLB_G) == VTD_INV_DESC_PIOTLB_ALL_IN_PASID ||
+        n->host_flush == VTD_HOST_FLUSH_COARSE) {
         tag_invalidate(tag, NULL);
         return;
     }
@@ -270,13 +271,20 @@ static bool hwpt_send(VTDNestedHwpt *hwpt, uint32_t *num, const void *entries,
     return ok;
 }
 
+/* Return: false if the kernel refused. */
 static bool hwpt_send_all(VTDNestedHwpt *hwpt, Error **errp)
 {
-    S1Invalidate all = { .npages = UINT64_MAX };
-    uint32_t num = 1;
+    VTDNested *n = hwpt->nested;
+    unsigned width = hwpt->stage1.addr_width;
+    S1Invalidate inv[2];
+    uint32_t num;
 
-    hwpt->nested->counters.full_flushes++;
-    return hwpt_send(hwpt, &num, &all, errp);
+    n->counters.full_flushes++;
+    if (vtd_nested_kernel_replaces(n, width)) {
+        return vtd_nested_hwpt_renew(hwpt, errp);
+    }
+    num = vtd_nested_kernel_all(n, width, inv);
+    return hwpt_send(hwpt, &num, inv, errp);
 }
 
 /* In parts if the kernel stops half-way, as long as it gets on. */
@@ -333,6 +341,15 @@ static void hwpt_flush(VTDNestedHwpt *hwpt)
     }
 }
 
+/* Whoever is blocked leaves the HWPT, and the last one takes it along. */
+static void hwpt_flush_and_put(VTDNestedHwpt *hwpt)
+{
+    hwpt->is_busy = true;
+    hwpt_flush(hwpt);
+    hwpt->is_busy = false;
+    vtd_nested_hwpt_put(hwpt);
+}
+
 void vtd_nested_do_inv_flush(IntelIOMMUState *s)
 {
     VTDNested *n = s->nest;
@@ -342,7 +359,7 @@ void vtd_nested_do_inv_flush(IntelIOMMUState *s)
     while ((hwpt = QSIMPLEQ_FIRST(&n->dirty))) {
         QSIMPLEQ_REMOVE_HEAD(&n->dirty, dirty_next);
         hwpt->is_dirty = false;
-        hwpt_flush(hwpt);
+        hwpt_flush_and_put(hwpt);
     }
     /* A device that is told to try again must not find what was just flushed. */
     vtd_nested_prq_flush(n);

@@ -480,6 +480,23 @@ static void attach_retag(VTDNestedAttach *at, const VTDNestedWant *want)
     QLIST_INSERT_HEAD(&at->tag->attaches, at, tag_next);
 }
 
+/*
+ * The kernel answers the page requests that are outstanding on the old HWPT,
+ * and forgets their cookies.
+ */
+void vtd_nested_attach_renew(VTDNestedAttach *at)
+{
+    Error *err = NULL;
+
+    vtd_nested_prq_leave(at);
+    if (!host_iommu_device_iommufd_attach(at->dev->idev, at->pasid,
+                                          at->hwpt->id, &err)) {
+        vtd_nested_attach_block(at, err);
+        return;
+    }
+    vtd_nested_prq_join(at);
+}
+
 static void sync_stage1(VTDNestedAttach *at, VTDNestedWant *want)
 {
     VTDNestedHwpt *hwpt;

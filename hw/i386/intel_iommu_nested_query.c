@@ -173,6 +173,15 @@ static VtdNestedCapabilityList *capabilities(const VTDNested *n)
     return list;
 }
 
+static VtdNestedFlush flush_of(const VTDNested *n)
+{
+    if (vtd_nested_kernel_replaces(n, n->iommu->fs5lp ? 57 : 48)) {
+        return VTD_NESTED_FLUSH_REPLACE;
+    }
+    return n->host_flush == VTD_HOST_FLUSH_ALL ? VTD_NESTED_FLUSH_ALL
+                                               : VTD_NESTED_FLUSH_RANGES;
+}
+
 VtdNestedInfo *vtd_nested_query(IOMMUFDNesting *nesting)
 {
     VTDNested *n = container_of(nesting, VTDNested, nesting);
@@ -186,6 +195,8 @@ VtdNestedInfo *vtd_nested_query(IOMMUFDNesting *nesting)
     info->cap = n->iommu->cap;
     info->ecap = n->iommu->ecap;
     info->capabilities = capabilities(n);
+    info->flush = flush_of(n);
+    info->page_selective = n->host_flush != VTD_HOST_FLUSH_COARSE;
     g_hash_table_iter_init(&iter, n->devices);
     while (g_hash_table_iter_next(&iter, &v, NULL)) {
         QAPI_LIST_PREPEND(info->devices, device_info(v));

@@ -31,10 +31,23 @@
 
 #define TTM_SCALABLE    1
 
+/* log2 of the pages of all addresses */
+#define MAMV_MAX        (64 - VTD_PAGE_SHIFT)
+
 /* Configuration */
 
 bool vtd_walk_decide_config(IntelIOMMUState *s, Error **errp)
 {
+    if (s->mamv != VTD_MAMV && !s->ecap_nest) {
+        error_setg(errp, "intel-iommu: x-mamv=%u requires ecap-nest=on",
+                   s->mamv);
+        return false;
+    }
+    if (s->mamv > MAMV_MAX) {
+        error_setg(errp, "intel-iommu: x-mamv=%u, must be %u or less", s->mamv,
+                   MAMV_MAX);
+        return false;
+    }
     if (!s->ecap_nest) {
         if (s->fs5lp && !s->nested) {
             error_setg(errp, "intel-iommu: fs5lp=on needs a unit that walks 5 "

@@ -37,7 +37,7 @@ static void inv_run(IntelIOMMUState *s, const char *what,
 static void inv_set_page(VTDWalkInvalidation *inv, uint64_t addr, unsigned am,
                          uint64_t hint)
 {
-    uint64_t size = VTD_PAGE_SIZE << MIN(am, VTD_MAMV);
+    uint64_t size = VTD_PAGE_SIZE << am;
 
     inv->by_page = true;
     inv->leaf_only = hint & INV_IH;
@@ -130,7 +130,7 @@ void vtd_walk_iotlb_reg(IntelIOMMUState *s, uint64_t val)
     }
     switch (val & VTD_TLB_FLUSH_GRANU_MASK) {
     case VTD_TLB_PSI_FLUSH:
-        if (VTD_IVA_AM(iva) > VTD_MAMV) {
+        if (VTD_IVA_AM(iva) > s->mamv) {
             return;
         }
         inv_set_page(&inv, VTD_IVA_ADDR(iva), VTD_IVA_AM(iva), iva);

@@ -45,6 +45,7 @@ static void test_batch(gconstpointer data)
 {
     const BatchRow *row = data;
     int64_t calls, entries, full_flushes;
+    NestedFlush flush;
     NestedTest t;
 
     nested_setup_props(&t, row->props);
@@ -58,6 +59,13 @@ static void test_batch(gconstpointer data)
     nested_step(&t, REMAP_B);
     nested_check_dma(&t, TO_A);
 
+    flush = nested_flush(&t);
+    if (!flush.page_selective) {
+        g_test_skip("this host takes full invalidations only: nothing is "
+                    "merged");
+        nested_teardown(&t);
+        return;
+    }
     calls = nested_calls(&t, "iommu-hwpt-invalidate");
     entries = nested_counter(&t, "invalidation-entries");
     full_flushes = nested_counter(&t, "full-flushes");
@@ -74,9 +82,11 @@ static void test_batch(gconstpointer data)
     }
     g_assert_true(qvtd_queue_wait(t.vtd, 0));
     g_assert_cmpint(nested_calls(&t, "iommu-hwpt-invalidate"), ==,
-                    calls + row->calls);
+                    calls + row->calls +
+                    row->full_flushes * ((int)flush.calls - 1));
     g_assert_cmpint(nested_counter(&t, "invalidation-entries"), ==,
-                    entries + row->entries);
+                    entries + row->entries +
+                    row->full_flushes * ((int)flush.entries - 1));
     g_assert_cmpint(nested_counter(&t, "full-flushes"), ==,
                     full_flushes + row->full_flushes);
     nested_check_dma(&t, TO_B);

@@ -87,16 +87,27 @@ static void make_stale(NestedTest *t)
     nested_map_src(t, PAGE_B);
 }
 
+/* Where the host takes only full invalidations, each page is all of them. */
+static bool is_full_here(const uint64_t desc[2], NestedFlush flush)
+{
+    const uint64_t page[] = { QVTD_INV_PIOTLB_PAGE(DID, 0) };
+
+    return !flush.page_selective && desc[0] == page[0];
+}
+
 static void run_row(gconstpointer data)
 {
     const Row *row = data;
     NestedTest *t = nested_shared();
+    NestedFlush flush = nested_flush(t);
+    bool acts = false;
 
     make_stale(t);
     for (int i = 0; i < ARRAY_SIZE(row->inv) && row->inv[i].desc[0]; i++) {
         g_test_message("descriptor %d", i);
         nested_inv(t, row->inv[i].desc[0], row->inv[i].desc[1]);
-        g_assert_cmpint(nested_probe(t), ==, row->inv[i].acts ? TO_B : TO_A);
+        acts |= row->inv[i].acts || is_full_here(row->inv[i].desc, flush);
+        g_assert_cmpint(nested_probe(t), ==, acts ? TO_B : TO_A);
     }
     nested_shared_done(false);
 }

@@ -90,8 +90,9 @@ void nested_start_machine(NestedTest *t, const NestedMachine *m,
 {
     g_autofree char *args = g_strdup_printf(
         "-machine q35 %s -nodefaults -object iommufd,id=iommufd0%s "
-        "-device intel-iommu,%s%s %s", m->memory ?: "-m " RAM,
-        m->iommufd ?: "", m->props ?: "nested=on", m->viommu ?: "", devices);
+        "-device intel-iommu,%s%s%s %s", m->memory ?: "-m " RAM,
+        m->iommufd ?: "", m->props ?: "nested=on", m->viommu ?: "",
+        getenv("VTD_TEST_PROPS") ?: "", devices);
 
     /* The device is another machine's from now on. */
     nested_shared_done(true);
@@ -232,16 +233,40 @@ int64_t nested_calls(NestedTest *t, const char *ioctl_name)
     return counter(t, "calls", ioctl_name);
 }
 
-int64_t nested_counter(NestedTest *t, const char *name)
+/* What QMP tells of the vIOMMU: a reference */
+static QDict *query_unit(NestedTest *t)
 {
     QDict *reply = qtest_qmp(t->qts,
                              "{'execute': 'x-query-intel-iommu-nested'}");
     QList *units = qdict_get_qlist(reply, "return");
     QDict *unit = qobject_to(QDict, qlist_peek(units));
+
+    qobject_ref(unit);
+    qobject_unref(reply);
+    return unit;
+}
+
+int64_t nested_counter(NestedTest *t, const char *name)
+{
+    QDict *unit = query_unit(t);
     int64_t number = qdict_get_int(qdict_get_qdict(unit, "counters"), name);
 
-    qobject_unref(reply);
+    qobject_unref(unit);
     return number;
+}
+
+NestedFlush nested_flush(NestedTest *t)
+{
+    QDict *unit = query_unit(t);
+    const char *how = qdict_get_str(unit, "flush");
+    NestedFlush flush = {
+        .calls = !g_str_equal(how, "replace"),
+        .page_selective = qdict_get_bool(unit, "page-selective"),
+    };
+
+    flush.entries = flush.calls * (1 + g_str_equal(how, "ranges"));
+    qobject_unref(unit);
+    return flush;
 }
 
 /* The kernel's fault injection */

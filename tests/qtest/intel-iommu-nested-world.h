@@ -153,6 +153,14 @@ void nested_teardown(NestedTest *t);
 int64_t nested_iommufd_number(NestedTest *t, const char *property);
 /* How often QEMU made an ioctl: "iommu-hwpt-alloc". */
 int64_t nested_calls(NestedTest *t, const char *ioctl_name);
+/* What it takes on this host to invalidate all of a stage 1 */
+typedef struct NestedFlush {
+    unsigned calls;             /* IOMMU_HWPT_INVALIDATE; 0: a new HWPT */
+    unsigned entries;           /* ... and what these ask for */
+    bool page_selective;        /* it may also be less than all */
+} NestedFlush;
+
+NestedFlush nested_flush(NestedTest *t);
 /* A number of x-query-intel-iommu-nested's counters */
 int64_t nested_counter(NestedTest *t, const char *name);
 /* The host's PASID entry: @pgtt, 0 for not present, and if nested @stage1. */

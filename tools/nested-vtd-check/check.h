@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "hw/i386/vtd_host_kernel.h"
 
 typedef enum Result {
     CHECK_INFO,         /* neither good nor bad */
@@ -63,6 +64,9 @@ typedef enum Config { CONFIG_UNKNOWN, CONFIG_NO, CONFIG_YES, CONFIG_MODULE } Con
 Config kernel_config(const char *option);
 /* The value of the last @name= of the kernel's command line, or false. */
 bool kernel_parameter(const char *name, char *value, size_t size);
+
+/* Which invalidations of a nested page table the kernel carries out. */
+VTDHostFlush kernel_flush(void);
 
 void check_kernel(void);
 void check_dev_iommu(void);

@@ -82,14 +82,31 @@ bool kernel_parameter(const char *name, char *value, size_t size)
     return found;
 }
 
+VTDHostFlush kernel_flush(void)
+{
+    static VTDHostFlush flush;
+    static bool known;
+    VTDHostKernel kernel = { 0 };
+    struct utsname uts;
+
+    if (!known) {
+        uname(&uts);
+        vtd_host_kernel_version(&kernel, uts.release);
+        vtd_host_kernel_read(&kernel, VTD_HOST_SYMBOLS);
+        flush = vtd_host_kernel_flush(&kernel);
+        known = true;
+    }
+    return flush;
+}
+
 static void check_version(void)
 {
+    VTDHostKernel kernel = { 0 };
     struct utsname uts;
-    unsigned major = 0, minor = 0;
 
     uname(&uts);
-    sscanf(uts.release, "%u.%u", &major, &minor);
-    if (major > OLDEST_MAJOR || (major == OLDEST_MAJOR && minor >= OLDEST_MINOR)) {
+    vtd_host_kernel_version(&kernel, uts.release);
+    if (vtd_host_kernel_at_least(&kernel, OLDEST_MAJOR, OLDEST_MINOR)) {
         report(CHECK_PASS, "kernel-version", "host", NULL, "Linux %s, want "
                "%u.%u or later", uts.release, OLDEST_MAJOR, OLDEST_MINOR);
     } else {

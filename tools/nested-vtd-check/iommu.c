@@ -136,6 +136,33 @@ static void check_widths(const char *name, const Unit *unit, Result lack)
            "leave fs5lp off, the guest has 4-level tables");
 }
 
+/* Whether a range has half of a stage 1, whose addresses are canonical. */
+static void check_flush(const char *name, const Unit *unit)
+{
+    static const unsigned need = WANT_WIDTH - 1 - 12;
+    unsigned mamv = unit->cap >> 48 & 0x3f;
+    VTDHostFlush flush = kernel_flush();
+
+    if (flush == VTD_HOST_FLUSH_ALL) {
+        report(CHECK_PASS, "iommu-flush", name, NULL, "the kernel invalidates "
+               "all of a stage 1 by a request for that");
+    } else if (mamv < need) {
+        report(CHECK_WARN, "iommu-flush", name, "use Linux 7.2 or later",
+               "the kernel cannot invalidate all of a stage 1, and CAP.MAMV "
+               "is %u (CAP 0x%" PRIx64 "), must be %u for ranges of that "
+               "size: QEMU replaces the page table, and requests of the "
+               "device fault meanwhile", mamv, unit->cap, need);
+    } else if (flush == VTD_HOST_FLUSH_COARSE) {
+        report(CHECK_WARN, "iommu-flush", name, "use Linux 7.2 or later",
+               "the kernel may invalidate the wrong pages: QEMU invalidates "
+               "all of a stage 1 each time");
+    } else {
+        report(CHECK_PASS, "iommu-flush", name, NULL, "all of a stage 1 is "
+               "invalidated by two ranges (CAP.MAMV=%u, must be %u or more)",
+               mamv, need);
+    }
+}
+
 static void check_unit(const char *name, Result lack)
 {
     Unit unit;
@@ -146,6 +173,7 @@ static void check_unit(const char *name, Result lack)
         return;
     }
     check_widths(name, &unit, lack);
+    check_flush(name, &unit);
     for (unsigned i = 0; i < NUM_CAPABILITIES; i++) {
         check_capability(name, &unit, i, lack);
     }
