@@ -19,7 +19,7 @@ typedef struct BatchRow {
     const char *props;
     unsigned descriptors;
     uint64_t apart;
-    unsigned calls, entries, full_flushes;
+    int calls, entries, full_flushes;
     const char *inject;         /* of the iommufd object, or NULL */
 } BatchRow;
 
@@ -83,10 +83,10 @@ static void test_batch(gconstpointer data)
     g_assert_true(qvtd_queue_wait(t.vtd, 0));
     g_assert_cmpint(nested_calls(&t, "iommu-hwpt-invalidate"), ==,
                     calls + row->calls +
-                    row->full_flushes * ((int)flush.calls - 1));
+                    row->full_flushes * (flush.calls - 1));
     g_assert_cmpint(nested_counter(&t, "invalidation-entries"), ==,
                     entries + row->entries +
-                    row->full_flushes * ((int)flush.entries - 1));
+                    row->full_flushes * (flush.entries - 1));
     g_assert_cmpint(nested_counter(&t, "full-flushes"), ==,
                     full_flushes + row->full_flushes);
     nested_check_dma(&t, TO_B);

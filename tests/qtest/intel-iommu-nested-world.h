@@ -155,8 +155,8 @@ int64_t nested_iommufd_number(NestedTest *t, const char *property);
 int64_t nested_calls(NestedTest *t, const char *ioctl_name);
 /* What it takes on this host to invalidate all of a stage 1 */
 typedef struct NestedFlush {
-    unsigned calls;             /* IOMMU_HWPT_INVALIDATE; 0: a new HWPT */
-    unsigned entries;           /* ... and what these ask for */
+    int calls;                  /* IOMMU_HWPT_INVALIDATE; 0: a new HWPT */
+    int entries;                /* ... and what these ask for */
     bool page_selective;        /* it may also be less than all */
 } NestedFlush;
 
