@@ -276,6 +276,11 @@ static const char *iommufd_hwpt_alloc_reason(int err, uint32_t flags,
         if (data_type != IOMMU_HWPT_DATA_NONE) {
             return "the host IOMMU does not do this kind of nesting";
         }
+        if (flags & IOMMUFD_HWPT_ALLOC_PASID) {
+            return "the host's kernel has no PASIDs of passed-through devices "
+                   "(pasid=on), which require Linux 6.15 or later, or its "
+                   "IOMMU cannot nest";
+        }
         return flags & IOMMU_HWPT_ALLOC_NEST_PARENT ?
                "the host IOMMU or its driver cannot nest" :
                "the host IOMMU or its driver lacks what the flags ask for";

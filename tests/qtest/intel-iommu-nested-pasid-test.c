@@ -507,7 +507,8 @@ static void test_cost(void)
 
 int main(int argc, char **argv)
 {
-    if (!nested_test_init(&argc, &argv)) {
+    if (!nested_test_init(&argc, &argv) ||
+        !nested_test_requires(6, 15, "PASIDs of passed-through devices")) {
         return 0;
     }
     for (int i = 0; i < ARRAY_SIZE(cases); i++) {

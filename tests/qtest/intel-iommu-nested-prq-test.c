@@ -581,7 +581,9 @@ int main(int argc, char **argv)
 {
     int i;
 
-    if (!nested_test_init(&argc, &argv)) {
+    if (!nested_test_init(&argc, &argv) ||
+        !nested_test_requires(6, 15, "page requests of a passed-through "
+                              "device")) {
         return 0;
     }
     for (i = 0; i < ARRAY_SIZE(demand_rows); i++) {

@@ -194,6 +194,7 @@ static const char *const failures[] = {
     [FAIL_INVALIDATE_2] = "iommu-hwpt-invalidate 5 2",
     [FAIL_INVALIDATE_3] = "iommu-hwpt-invalidate 5 3",
     [FAIL_ALLOC] = "iommu-hwpt-alloc 12 1",
+    [FAIL_ALLOC_2] = "iommu-hwpt-alloc 12 2",
     [FAIL_ATTACH] = "vfio-device-attach-iommufd-pt 16 1",
 };
 

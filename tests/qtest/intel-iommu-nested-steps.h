@@ -72,6 +72,7 @@ typedef enum Op {
     FAIL_INVALIDATE_2,
     FAIL_INVALIDATE_3,
     FAIL_ALLOC,         /* the next IOMMU_HWPT_ALLOC */
+    FAIL_ALLOC_2,       /* ... two */
     FAIL_ATTACH,        /* the next VFIO_DEVICE_ATTACH_IOMMUFD_PT */
 } Op;
 

@@ -8,6 +8,7 @@
 #include "qobject/qdict.h"
 #include "qobject/qlist.h"
 #include "hw/i386/intel_iommu_internal.h"
+#include "hw/i386/vtd_host_kernel.h"
 #include "hw/pci/pci_regs.h"
 #include "intel-iommu-nested-world.h"
 
@@ -31,6 +32,27 @@ bool nested_test_init(int *argc, char ***argv)
         return false;
     }
     return true;
+}
+
+bool nested_host_at_least(unsigned major, unsigned minor)
+{
+    VTDHostKernel kernel = {};
+    struct utsname uts;
+
+    g_assert_cmpint(uname(&uts), ==, 0);
+    vtd_host_kernel_version(&kernel, uts.release);
+    return vtd_host_kernel_at_least(&kernel, major, minor);
+}
+
+bool nested_test_requires(unsigned major, unsigned minor, const char *what)
+{
+    /* Without a device, the cases are listed. */
+    if (!vtd_host_device() || nested_host_at_least(major, minor)) {
+        return true;
+    }
+    g_print("1..0 # SKIP %s: needs Linux %u.%u or later\n", what, major,
+            minor);
+    return false;
 }
 
 /* "0x1234", of a file in the device's directory in sysfs */

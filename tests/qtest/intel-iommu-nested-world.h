@@ -101,6 +101,13 @@ typedef struct NestedMachine {
     const char *viommu;         /* more of them: ",fs5lp=on" */
 } NestedMachine;
 
+/* The host's kernel is of this version or a later one. */
+bool nested_host_at_least(unsigned major, unsigned minor);
+/*
+ * The program needs @what of the host's kernel.  Return: false, with the whole
+ * program skipped, if that is older.
+ */
+bool nested_test_requires(unsigned major, unsigned minor, const char *what);
 /* The iommufd object's x-inject: ioctl, errno, how often, and so on */
 void nested_inject(NestedTest *t, const char *what);
 
