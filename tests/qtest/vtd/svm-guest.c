@@ -9,7 +9,6 @@
  * usage: svm-guest [ROUNDS]
  */
 
-#define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
