@@ -34,7 +34,7 @@
 
 #define EXITS       1000u           /* of the guest, in a round */
 #define ROUNDS      1000u
-#define SAY         100u            /* rounds from one sign of life to the next */
+#define SAY         20u             /* rounds from one sign of life to the next */
 
 typedef struct Guest {
     int kvm, vm, vcpu;
