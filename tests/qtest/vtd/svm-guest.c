@@ -33,7 +33,7 @@
 #define MMIO_READ   4u              /* what the guest reads, beyond it */
 
 #define EXITS       1000u           /* of the guest, in a round */
-#define ROUNDS      1000u
+#define ROUNDS      200u
 #define SAY         20u             /* rounds from one sign of life to the next */
 
 typedef struct Guest {
