@@ -33,8 +33,8 @@
 #define MMIO_READ   4u              /* what the guest reads, beyond it */
 
 #define EXITS       1000u           /* of the guest, in a round */
-#define ROUNDS      200u
-#define SAY         20u             /* rounds from one sign of life to the next */
+#define ROUNDS      100u
+#define SAY         10u             /* rounds from one sign of life to the next */
 
 typedef struct Guest {
     int kvm, vm, vcpu;
