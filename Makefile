@@ -9,8 +9,8 @@ OUT = $(or $(NVTD_OUT),$(CURDIR)/build)
 unexport MAKEFLAGS MFLAGS MAKELEVEL
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help demo check bench fuzz qemu qemu-sanitize host-kernel host-kernel-oldest
-.PHONY: check-kernels host-shell where docs
+.PHONY: help demo check bench fuzz soak qemu qemu-sanitize host-kernel
+.PHONY: host-kernel-oldest check-kernels host-shell where docs
 .PHONY: clean distclean
 .PHONY: tools install deb dist
 .PHONY: packages-build packages-hostvm packages-docs packages-users
@@ -27,6 +27,7 @@ help:
 	@echo 'make check-hardware BDF=0000:01:00.0  on this host, with that device'
 	@echo 'make bench        what mapping and invalidating cost, side by side; BENCH=guest'
 	@echo 'make fuzz         hostile guests, until stopped; FUZZ_SECONDS=n, FUZZ_SEED=n'
+	@echo 'make soak         whether a host VM ever stalls; SOAK_SECONDS=n bounds it'
 	@echo 'make qemu         QEMU with nested VT-d, and its test programs'
 	@echo '     QEMU_SRC=dir from that 10.0.x tree; SANITIZE=1 with sanitizers'
 	@echo 'make host-kernel  the kernel of the host VM'
@@ -92,6 +93,9 @@ bench: packages-hostvm packages-bench qemu host-kernel
 
 fuzz: packages-hostvm qemu qemu-sanitize host-kernel
 	@scripts/fuzz
+
+soak: packages-hostvm qemu host-kernel
+	@scripts/soak
 
 check-users: packages-users qemu
 	@scripts/check users
