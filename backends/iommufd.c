@@ -366,6 +366,8 @@ ssize_t iommufd_backend_read_faults(IOMMUFDBackend *be, int fd, void *faults,
     be->calls[nr]++;
     if (!iommufd_inject_fails(be, nr)) {
         ret = RETRY_ON_EINTR(read(fd, faults, size));
+    } else if (!errno) {
+        return 0;
     }
     if (ret < 0) {
         ret = -errno;
