@@ -258,6 +258,30 @@ void vtd_nested_queue_reset(VTDNested *n)
     n->queue.held = 0;
 }
 
+/* Read by "qom-get", which costs the same however many PASIDs there are. */
+
+static bool get_work_left(Object *obj, Error **errp)
+{
+    return INTEL_IOMMU_DEVICE(obj)->nest->queue.is_due;
+}
+
+static void add_properties(VTDNested *n)
+{
+    VtdNestedCounters *c = &n->counters;
+    Object *obj = OBJECT(n->iommu);
+
+    object_property_add_bool(obj, "x-work-left", get_work_left, NULL);
+    object_property_add_uint64_ptr(obj, "x-work", &c->work, OBJ_PROP_FLAG_READ);
+    object_property_add_uint64_ptr(obj, "x-longest-stay", &c->longest_stay,
+                                   OBJ_PROP_FLAG_READ);
+    object_property_add_uint64_ptr(obj, "x-stays-cut", &c->stays_cut,
+                                   OBJ_PROP_FLAG_READ);
+    object_property_add_uint64_ptr(obj, "x-pasid-entries", &c->pasid_entries,
+                                   OBJ_PROP_FLAG_READ);
+    object_property_add_uint64_ptr(obj, "x-blocks", &c->blocks,
+                                   OBJ_PROP_FLAG_READ);
+}
+
 void vtd_nested_queue_init(VTDNested *n)
 {
     DeviceState *dev = DEVICE(n->iommu);
@@ -266,4 +290,5 @@ void vtd_nested_queue_init(VTDNested *n)
     n->queue.bh = qemu_bh_new_guarded(go_on, n, &dev->mem_reentrancy_guard);
     n->queue.pause = timer_new_ms(QEMU_CLOCK_REALTIME, pause_over, n);
     qemu_add_vm_change_state_handler(vm_changed, n);
+    add_properties(n);
 }

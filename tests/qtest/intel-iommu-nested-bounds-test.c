@@ -10,7 +10,6 @@
 #include "qemu/osdep.h"
 #include "qemu/bswap.h"
 #include "qobject/qdict.h"
-#include "qobject/qlist.h"
 #include "hw/i386/intel_iommu_internal.h"
 #include "intel-iommu-nested-pasid-world.h"
 #include "libqos/patience.h"
@@ -39,30 +38,39 @@ static void inv(PasidTest *t, uint64_t lo)
     g_assert_true(qvtd_invalidate(t->n.vtd, lo, 0));
 }
 
-static QDict *query(PasidTest *t)
+/* Not x-query-intel-iommu-nested, which tells of all PASIDs */
+static QDict *get(PasidTest *t, const char *name)
 {
-    QDict *reply = qtest_qmp(t->n.qts,
-                             "{'execute': 'x-query-intel-iommu-nested'}");
-    QDict *info = qobject_to(QDict, qlist_peek(qdict_get_qlist(reply,
-                                                               "return")));
+    g_autofree char *property = g_strconcat("x-", name, NULL);
 
-    qobject_ref(info);
-    qobject_unref(reply);
-    return info;
+    return qtest_qmp(t->n.qts, "{'execute': 'qom-get', 'arguments': {"
+                     "'path': '/machine/peripheral/viommu', "
+                     "'property': %s}}", property);
 }
 
 static bool work_left(PasidTest *t)
 {
-    QDict *info = query(t);
-    bool left = qdict_get_bool(info, "work-left");
+    QDict *reply = get(t, "work-left");
+    bool left = qdict_get_bool(reply, "return");
 
-    qobject_unref(info);
+    qobject_unref(reply);
     return left;
 }
 
 static int64_t counter(PasidTest *t, const char *name)
 {
-    return nested_counter(&t->n, name);
+    QDict *reply = get(t, name);
+    int64_t number = qdict_get_int(reply, "return");
+
+    qobject_unref(reply);
+    return number;
+}
+
+static void setup(PasidTest *t, const char *props)
+{
+    g_autofree char *all = g_strconcat(",id=viommu", props, NULL);
+
+    pasid_setup(t, all);
 }
 
 /* A page of entries: stage 1 of the i-th is at @table + i * @step. */
@@ -143,7 +151,7 @@ static void test_sweep(gconstpointer data)
     QDict *event;
     PasidTest t;
 
-    pasid_setup(&t, "");
+    setup(&t, "");
     alike_directory(&t, &entry);
     before = counter(&t, "pasid-entries");
     if (row->ttm) {
@@ -174,11 +182,11 @@ static void test_sweep(gconstpointer data)
 /* One descriptor that takes many stays, and then the entries gone again */
 static void test_descriptor(void)
 {
-    const unsigned number = 1024;
+    const unsigned number = 512;
     int64_t cuts;
     PasidTest t;
 
-    pasid_setup(&t, BUDGET_PROPS);
+    setup(&t, BUDGET_PROPS);
     write_entries(&t, number, t.n.tables[TABLE_B].root, 0);
     inv(&t, QVTD_INV_PC_GLOBAL);
     cuts = counter(&t, "stays-cut");
@@ -212,13 +220,13 @@ static void build_tables(PasidTest *t, unsigned number)
 
 static void setup_tables(PasidTest *t, unsigned number, const char *props)
 {
-    pasid_setup(t, props);
+    setup(t, props);
     build_tables(t, number);
 }
 
 static void test_flush(void)
 {
-    const unsigned number = 512;
+    const unsigned number = 256;
     int64_t calls, cuts;
     PasidTest t;
 
@@ -502,7 +510,7 @@ static void test_left(gconstpointer data)
     PasidTest t;
 
     if (row->what == UNPLUG) {
-        pasid_setup_behind(&t, "");
+        pasid_setup_behind(&t, ",id=viommu");
         build_tables(&t, LEFT_TABLES);
     } else {
         setup_tables(&t, LEFT_TABLES, "");
@@ -531,7 +539,7 @@ static void test_translation_on(void)
     unsigned polls = 0;
     PasidTest t;
 
-    pasid_setup(&t, BUDGET_PROPS);
+    setup(&t, BUDGET_PROPS);
     qvtd_enable_translation(t.n.vtd, false);
     write_entries(&t, number, t.n.tables[TABLE_B].root, 0);
     qvtd_writel(t.n.vtd, DMAR_GCMD_REG, VTD_GCMD_QIE | VTD_GCMD_TE);
@@ -586,7 +594,7 @@ static void test_max_hwpts(void)
     QDict *event;
     PasidTest t;
 
-    pasid_setup(&t, ",max-hwpts=2");
+    setup(&t, ",max-hwpts=2");
     a = t.n.tables[TABLE_A].root;
     b = t.n.tables[TABLE_B].root;
     set_entry(&t, PASID_X, a);
