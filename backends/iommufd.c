@@ -9,6 +9,7 @@
 
 #include "qemu/osdep.h"
 #include "qapi/error.h"
+#include "qapi/visitor.h"
 #include "qemu/error-report.h"
 #include "qemu/module.h"
 #include "qom/object_interfaces.h"
@@ -371,6 +372,8 @@ ssize_t iommufd_backend_read_faults(IOMMUFDBackend *be, int fd, void *faults,
     be->calls[nr]++;
     if (!iommufd_inject_fails(be, nr)) {
         ret = RETRY_ON_EINTR(read(fd, faults, size));
+    } else if (!errno) {
+        return 0;
     }
     if (ret < 0) {
         ret = -errno;
@@ -535,10 +538,22 @@ static bool iommufd_backend_can_be_deleted(UserCreatable *uc)
     return IOMMUFD_BACKEND(uc)->users == 0;
 }
 
+/* "x-query-looks": what x-query-iommufd costs, for tests */
+static void iommufd_backend_get_looks(Object *obj, Visitor *v,
+                                      const char *name, void *opaque,
+                                      Error **errp)
+{
+    uint64_t looks = iommufd_objects_looks(IOMMUFD_BACKEND(obj)->objects);
+
+    visit_type_uint64(v, name, &looks, errp);
+}
+
 static void iommufd_backend_class_init(ObjectClass *oc, void *data)
 {
     USER_CREATABLE_CLASS(oc)->can_be_deleted = iommufd_backend_can_be_deleted;
     object_class_property_add_str(oc, "fd", NULL, iommufd_backend_set_fd);
+    object_class_property_add(oc, "x-query-looks", "uint64",
+                              iommufd_backend_get_looks, NULL, NULL, NULL);
     iommufd_inject_class_init(oc);
 }
 

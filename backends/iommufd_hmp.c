@@ -148,6 +148,9 @@ static void print_counters(Monitor *mon, const VtdNestedCounters *c)
                    " entries; %" PRIu64 " full ones, %" PRIu64 " by a new "
                    "HWPT\n", c->invalidations, c->invalidation_entries,
                    c->full_flushes, c->replaced_hwpts);
+    monitor_printf(mon, "  %" PRIu64 " units of work, %" PRIu64 " at most in "
+                   "one go, %" PRIu64 " breaks\n", c->work, c->longest_stay,
+                   c->stays_cut);
 }
 
 static void print_page_requests(Monitor *mon, const VtdNestedPageRequests *p)
@@ -184,6 +187,9 @@ static void print_nested(Monitor *mon, const VtdNestedInfo *info)
         }
     }
     print_counters(mon, info->counters);
+    if (info->work_left) {
+        monitor_printf(mon, "  the guest's queue is being served\n");
+    }
     if (info->page_requests) {
         print_page_requests(mon, info->page_requests);
     }

@@ -94,6 +94,7 @@ int iommufd_inject_ioctl(IOMMUFDBackend *be, IOMMUFDIoctl nr, int fd,
  * "x-inject", for qom-set: "IOCTL ERRNO COUNT [SKIP [PART]]" lets COUNT calls of
  * the ioctl fail with the errno, a number, without being made; the first SKIP
  * calls are made.  Of an array of invalidations the first PART are carried out.
+ * With errno 0, of a read, it finds nothing.
  */
 static void inject_set(Object *obj, const char *str, Error **errp)
 {
@@ -104,7 +105,7 @@ static void inject_set(Object *obj, const char *str, Error **errp)
 
     if (sscanf(str, "%63s %d %u %u %u", ioctl_name, &err, &count, &skip,
                &part) < 3 ||
-        err <= 0) {
+        err < 0) {
         error_setg(errp, "iommufd: x-inject is '%s', want 'IOCTL ERRNO COUNT "
                    "[SKIP [PART]]' such as 'iommu-hwpt-alloc 12 1'", str);
         return;
@@ -112,7 +113,8 @@ static void inject_set(Object *obj, const char *str, Error **errp)
     for (IOMMUFDIoctl nr = 0; nr < IOMMUFD_IOCTL__MAX; nr++) {
         g_autofree char *name = iommufd_backend_property_name(nr);
 
-        if (!strcmp(name, ioctl_name)) {
+        if (!strcmp(name, ioctl_name) &&
+            (err || nr == IOMMUFD_IOCTL_FAULT_READ)) {
             be->inject.nr = nr;
             be->inject.err = err;
             be->inject.skip = skip;

@@ -38,6 +38,7 @@ struct IOMMUFDObjects {
     GHashTable *fault_queues;   /* their IDs */
     GHashTable *attachments;    /* Attachment by device and PASID */
     GHashTable *errors;         /* uint64_t by ioctl and errno */
+    uint64_t looks;             /* at HWPTs and attachments, by queries */
 };
 
 /* Keeping */
@@ -196,22 +197,50 @@ void iommufd_objects_failed(IOMMUFDObjects *objects, IOMMUFDIoctl nr, int err)
 
 /* Telling */
 
-static uint32_t count_users(IOMMUFDObjects *objects, uint32_t id)
+/*
+ * How many objects refer to an ID, by ID.  Counted once an answer: to look at all
+ * objects for each one would be for the guest to make expensive.
+ */
+typedef struct Users {
+    IOMMUFDObjects *objects;
+    GHashTable *count;
+} Users;
+
+static void users_add(Users *users, uint32_t id)
+{
+    gpointer key = GUINT_TO_POINTER(id);
+    guint count = GPOINTER_TO_UINT(g_hash_table_lookup(users->count, key));
+
+    g_hash_table_insert(users->count, key, GUINT_TO_POINTER(count + 1));
+}
+
+static uint32_t users_of(const Users *users, uint32_t id)
+{
+    return GPOINTER_TO_UINT(g_hash_table_lookup(users->count,
+                                                GUINT_TO_POINTER(id)));
+}
+
+static void users_count(Users *users, IOMMUFDObjects *objects)
 {
     GHashTableIter iter;
     Attachment *at;
     Hwpt *hwpt;
-    uint32_t users = 0;
 
+    users->objects = objects;
+    users->count = g_hash_table_new(NULL, NULL);
     g_hash_table_iter_init(&iter, objects->hwpts);
     while (g_hash_table_iter_next(&iter, NULL, (gpointer *)&hwpt)) {
-        users += hwpt->parent == id;
+        objects->looks++;
+        users_add(users, hwpt->parent);
+        if (hwpt->flags & IOMMU_HWPT_FAULT_ID_VALID) {
+            users_add(users, hwpt->fault_id);
+        }
     }
     g_hash_table_iter_init(&iter, objects->attachments);
     while (g_hash_table_iter_next(&iter, (gpointer *)&at, NULL)) {
-        users += at->pt_id == id;
+        objects->looks++;
+        users_add(users, at->pt_id);
     }
-    return users;
 }
 
 static IommufdHwptFlagList *hwpt_flags(uint32_t flags)
@@ -254,7 +283,7 @@ IommufdVtdStage1 *iommufd_vtd_stage1(uint64_t pointer, uint32_t addr_width,
     return s1;
 }
 
-static IommufdIoasInfo *ioas_info(IOMMUFDObjects *objects, const Ioas *ioas)
+static IommufdIoasInfo *ioas_info(const Users *users, const Ioas *ioas)
 {
     IommufdIoasInfo *info = g_new0(IommufdIoasInfo, 1);
 
@@ -262,14 +291,15 @@ static IommufdIoasInfo *ioas_info(IOMMUFDObjects *objects, const Ioas *ioas)
     info->mapped = ioas->mapped;
     info->maps = ioas->maps;
     info->unmaps = ioas->unmaps;
-    info->users = count_users(objects, ioas->id);
+    info->users = users_of(users, ioas->id);
     return info;
 }
 
-static IommufdHwptInfo *hwpt_info(IOMMUFDObjects *objects, const Hwpt *hwpt)
+static IommufdHwptInfo *hwpt_info(const Users *users, const Hwpt *hwpt)
 {
     IommufdHwptInfo *info = g_new0(IommufdHwptInfo, 1);
 
+    users->objects->looks++;
     info->id = hwpt->id;
     info->parent = hwpt->parent;
     info->flags = hwpt_flags(hwpt->flags);
@@ -280,30 +310,25 @@ static IommufdHwptInfo *hwpt_info(IOMMUFDObjects *objects, const Hwpt *hwpt)
     }
     info->has_fault_queue = hwpt->flags & IOMMU_HWPT_FAULT_ID_VALID;
     info->fault_queue = hwpt->fault_id;
-    info->users = count_users(objects, hwpt->id);
+    info->users = users_of(users, hwpt->id);
     return info;
 }
 
-static IommufdFaultQueueInfo *fault_queue_info(IOMMUFDObjects *objects,
-                                               uint32_t id)
+static IommufdFaultQueueInfo *fault_queue_info(const Users *users, uint32_t id)
 {
     IommufdFaultQueueInfo *info = g_new0(IommufdFaultQueueInfo, 1);
-    GHashTableIter iter;
-    Hwpt *hwpt;
 
     info->id = id;
-    g_hash_table_iter_init(&iter, objects->hwpts);
-    while (g_hash_table_iter_next(&iter, NULL, (gpointer *)&hwpt)) {
-        info->users += hwpt->flags & IOMMU_HWPT_FAULT_ID_VALID &&
-                       hwpt->fault_id == id;
-    }
+    info->users = users_of(users, id);
     return info;
 }
 
-static IommufdAttachmentInfo *attachment_info(const Attachment *at)
+static IommufdAttachmentInfo *attachment_info(const Users *users,
+                                              const Attachment *at)
 {
     IommufdAttachmentInfo *info = g_new0(IommufdAttachmentInfo, 1);
 
+    users->objects->looks++;
     info->device = g_strdup(at->device);
     info->device_id = at->devid;
     info->has_pasid = at->pasid != IOMMUFD_NO_PASID;
@@ -315,25 +340,33 @@ static IommufdAttachmentInfo *attachment_info(const Attachment *at)
 void iommufd_objects_query(IOMMUFDObjects *objects, IommufdInfo *info)
 {
     GHashTableIter iter;
+    Users users;
     gpointer v;
 
+    users_count(&users, objects);
     g_hash_table_iter_init(&iter, objects->ioas);
     while (g_hash_table_iter_next(&iter, NULL, &v)) {
-        QAPI_LIST_PREPEND(info->ioas, ioas_info(objects, v));
+        QAPI_LIST_PREPEND(info->ioas, ioas_info(&users, v));
     }
     g_hash_table_iter_init(&iter, objects->hwpts);
     while (g_hash_table_iter_next(&iter, NULL, &v)) {
-        QAPI_LIST_PREPEND(info->hwpts, hwpt_info(objects, v));
+        QAPI_LIST_PREPEND(info->hwpts, hwpt_info(&users, v));
     }
     g_hash_table_iter_init(&iter, objects->fault_queues);
     while (g_hash_table_iter_next(&iter, &v, NULL)) {
         QAPI_LIST_PREPEND(info->fault_queues,
-                          fault_queue_info(objects, GPOINTER_TO_UINT(v)));
+                          fault_queue_info(&users, GPOINTER_TO_UINT(v)));
     }
     g_hash_table_iter_init(&iter, objects->attachments);
     while (g_hash_table_iter_next(&iter, &v, NULL)) {
-        QAPI_LIST_PREPEND(info->attachments, attachment_info(v));
+        QAPI_LIST_PREPEND(info->attachments, attachment_info(&users, v));
     }
+    g_hash_table_destroy(users.count);
+}
+
+uint64_t iommufd_objects_looks(const IOMMUFDObjects *objects)
+{
+    return objects->looks;
 }
 
 IommufdErrorCountList *iommufd_objects_errors(IOMMUFDObjects *objects,

@@ -147,6 +147,12 @@ void vtd_core_fault_event(IntelIOMMUState *s, uint32_t fsts);
 /* Go on with the invalidation queue. */
 void vtd_core_fetch(IntelIOMMUState *s);
 
+/* IQH_REG tells the guest how far the queue has come. */
+void vtd_core_set_iqh(IntelIOMMUState *s);
+
+/* RTADDR_REG.TTM: 0 legacy, 1 scalable, 2 reserved, 3 if ECAP.ADMS */
+#define VTD_TTM_SCALABLE        1
+
 /* RTADDR_REG.TTM, as the register has it now. */
 unsigned vtd_core_ttm(IntelIOMMUState *s);
 

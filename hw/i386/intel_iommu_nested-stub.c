@@ -33,7 +33,37 @@ AddressSpace *vtd_nested_address_space(IntelIOMMUState *s, PCIBus *bus,
     return NULL;
 }
 
-/* Behind nested=on, which cannot be: reaching one of these four is a bug. */
+/* Behind nested=on, which cannot be: reaching one of these is a bug. */
+bool vtd_nested_do_queue_begin(IntelIOMMUState *s)
+{
+    g_assert_not_reached();
+}
+
+bool vtd_nested_do_queue_more(IntelIOMMUState *s)
+{
+    g_assert_not_reached();
+}
+
+void vtd_nested_do_queue_end(IntelIOMMUState *s)
+{
+    g_assert_not_reached();
+}
+
+bool vtd_nested_do_inv_begin(IntelIOMMUState *s, uint8_t type)
+{
+    g_assert_not_reached();
+}
+
+void vtd_nested_do_gcmd_begin(IntelIOMMUState *s)
+{
+    g_assert_not_reached();
+}
+
+void vtd_nested_do_gcmd_end(IntelIOMMUState *s)
+{
+    g_assert_not_reached();
+}
+
 bool vtd_nested_set_device(IntelIOMMUState *s, PCIBus *bus, int devfn,
                            HostIOMMUDevice *hiod, Error **errp)
 {

@@ -33,6 +33,27 @@
 
 #define TYPE_VFIO_PCI_NAME      "vfio-pci"
 
+/* The domain-ids of a host IOMMU have 16 bits, and it needs some itself. */
+#define MAX_HWPTS_LIMIT         65535
+
+static bool check_bounds(IntelIOMMUState *s, Error **errp)
+{
+    if (s->nested_max_hwpts < 1 || s->nested_max_hwpts > MAX_HWPTS_LIMIT) {
+        error_setg(errp, "intel-iommu: max-hwpts is %" PRIu32 ", must be 1 to "
+                   "%d", s->nested_max_hwpts, MAX_HWPTS_LIMIT);
+        error_append_hint(errp, "Each first-stage table of the guest takes a "
+                          "domain-id of the host's IOMMU: set it to what one "
+                          "guest may have of them\n");
+        return false;
+    }
+    if (s->nested_stay_budget < 1) {
+        error_setg(errp, "intel-iommu: x-stay-budget is 0, must be 1 or more");
+        error_append_hint(errp, "Leave x-stay-budget out\n");
+        return false;
+    }
+    return true;
+}
+
 bool vtd_nested_decide_config(IntelIOMMUState *s, Error **errp)
 {
     if (!vtd_nested_kernel_check_property(s, errp)) {
@@ -69,6 +90,9 @@ bool vtd_nested_decide_config(IntelIOMMUState *s, Error **errp)
                    "off");
         error_append_hint(errp, "Devices request pages after a translation "
                           "request found none: add device-iotlb=on\n");
+        return false;
+    }
+    if (!check_bounds(s, errp)) {
         return false;
     }
     s->scalable_mode = true;
@@ -269,6 +293,7 @@ bool vtd_nested_realize(IntelIOMMUState *s, Error **errp)
     vtd_nested_hwpts_init(n);
     vtd_nested_tags_init(n);
     vtd_nested_prq_init(n);
+    vtd_nested_queue_init(n);
 
     /*
      * What emulated devices see while translation is off: the system address
@@ -307,6 +332,7 @@ void vtd_nested_cap_init(IntelIOMMUState *s)
         s->cap |= HOST_CAP_FS5LP;
     }
     if (s->nest) {
+        vtd_nested_queue_reset(s->nest);
         s->nest->ttm = 0;
         s->cap &= s->nest->host_cap | ~(HOST_CAP_FS1GP | HOST_CAP_FS5LP);
         s->ecap &= s->nest->host_ecap | ~VTD_ECAP_SRS;

@@ -89,10 +89,79 @@ void vtd_nested_refresh_all(IntelIOMMUState *s);
 void vtd_nested_refresh_function(IntelIOMMUState *s, uint16_t sid,
                                  uint16_t sid_mask);
 
-/* Behind the two inline functions below: with nested=on only. */
+/* Behind the inline functions below: with nested=on only. */
+bool vtd_nested_do_queue_begin(IntelIOMMUState *s);
+bool vtd_nested_do_queue_more(IntelIOMMUState *s);
+void vtd_nested_do_queue_end(IntelIOMMUState *s);
+bool vtd_nested_do_inv_begin(IntelIOMMUState *s, uint8_t type);
+void vtd_nested_do_gcmd_begin(IntelIOMMUState *s);
+void vtd_nested_do_gcmd_end(IntelIOMMUState *s);
 bool vtd_nested_do_inv_desc(IntelIOMMUState *s, uint8_t type,
                             const uint64_t val[4]);
 void vtd_nested_do_inv_flush(IntelIOMMUState *s);
+
+/**
+ * vtd_nested_queue_begin: The queue is about to be served.
+ *
+ * Return: false if what is left of earlier work comes first; it will serve the
+ * queue, up to the tail that the register then has.
+ */
+static inline bool vtd_nested_queue_begin(IntelIOMMUState *s)
+{
+    return likely(!s->nest) || vtd_nested_do_queue_begin(s);
+}
+
+/**
+ * vtd_nested_queue_more: A descriptor was carried out, or put off.
+ *
+ * Return: false if IQH_REG must not pass it yet, or the budget is used up: the
+ * queue is left.
+ */
+static inline bool vtd_nested_queue_more(IntelIOMMUState *s)
+{
+    return likely(!s->nest) || vtd_nested_do_queue_more(s);
+}
+
+/**
+ * vtd_nested_queue_end: The queue is left, for whatever reason.  What was
+ * collected reaches the kernel; what is too much for now is done later.
+ */
+static inline void vtd_nested_queue_end(IntelIOMMUState *s)
+{
+    if (unlikely(s->nest)) {
+        vtd_nested_do_queue_end(s);
+    }
+}
+
+/**
+ * vtd_nested_inv_begin: A descriptor was fetched.
+ *
+ * Return: false to put it off, as what it has to come after is not all done.
+ */
+static inline bool vtd_nested_inv_begin(IntelIOMMUState *s, uint8_t type)
+{
+    return likely(!s->nest) || vtd_nested_do_inv_begin(s, type);
+}
+
+/**
+ * vtd_nested_gcmd_begin, vtd_nested_gcmd_end: Around a write of GCMD_REG.
+ *
+ * What a new root pointer or a switch of translation asks for is done, or is
+ * begun, and GSTS_REG reports it when it is done.
+ */
+static inline void vtd_nested_gcmd_begin(IntelIOMMUState *s)
+{
+    if (unlikely(s->nest)) {
+        vtd_nested_do_gcmd_begin(s);
+    }
+}
+
+static inline void vtd_nested_gcmd_end(IntelIOMMUState *s)
+{
+    if (unlikely(s->nest)) {
+        vtd_nested_do_gcmd_end(s);
+    }
+}
 
 /**
  * vtd_nested_inv_desc: A descriptor of the invalidation queue was found sound
@@ -121,8 +190,9 @@ void vtd_nested_iotlb_reg(IntelIOMMUState *s, uint64_t granularity,
                           uint16_t domain_id);
 
 /**
- * vtd_nested_inv_flush: Before a wait descriptor completes, and after the last
- * descriptor of a tail write.  What was collected reaches the kernel.
+ * vtd_nested_inv_flush: Before a wait descriptor completes.  What was collected
+ * reaches the kernel, as far as the budget allows; vtd_nested_inv_begin() saw to
+ * it that nothing is left there.
  *
  * Where the kernel refuses even a full flush, the devices concerned end
  * blocked with a fault record: no stale translation outlives the wait.

@@ -33,6 +33,7 @@ static void device_free(gpointer v)
 {
     VTDNestedDevice *dev = v;
 
+    vtd_nested_sweep_end(dev);
     g_hash_table_destroy(dev->attaches);
     object_unref(OBJECT(dev->idev));
     g_free(dev);
@@ -54,12 +55,17 @@ VTDNestedAttach *vtd_nested_device_attach(VTDNestedDevice *dev, uint32_t pasid)
     return g_hash_table_lookup(dev->attaches, GUINT_TO_POINTER(pasid));
 }
 
-void vtd_nested_device_sync(VTDNestedDevice *dev)
+bool vtd_nested_sweep_devices(VTDNested *n)
 {
-    vtd_nested_attach_sync(vtd_nested_device_attach(dev, IOMMUFD_NO_PASID));
-    if (dev->pasid_bits) {
-        vtd_nested_directory_sync(dev);
+    VTDNestedDevice *dev;
+    GHashTableIter iter;
+
+    g_hash_table_iter_init(&iter, n->devices);
+    while (n->sweeps && vtd_nested_may_work(n) &&
+           g_hash_table_iter_next(&iter, (gpointer *)&dev, NULL)) {
+        vtd_nested_sweep(dev);
     }
+    return !n->sweeps;
 }
 
 bool vtd_nested_set_device(IntelIOMMUState *s, PCIBus *bus, int devfn,
@@ -117,7 +123,8 @@ bool vtd_nested_set_device(IntelIOMMUState *s, PCIBus *bus, int devfn,
                                 idev->stage2_hwpt_id);
 
     /* Hot-plugged under a guest that has its tables in place. */
-    vtd_nested_device_sync(dev);
+    vtd_nested_sweep_start(dev);
+    vtd_nested_sweep(dev);
     vtd_nested_inv_flush(s);
     return true;
 }
@@ -146,9 +153,10 @@ void vtd_nested_refresh_function(IntelIOMMUState *s, uint16_t sid,
     g_hash_table_iter_init(&iter, s->nest->devices);
     while (g_hash_table_iter_next(&iter, (gpointer *)&dev, NULL)) {
         if (!((vtd_nested_device_sid(dev) ^ sid) & sid_mask)) {
-            vtd_nested_device_sync(dev);
+            vtd_nested_sweep_start(dev);
         }
     }
+    vtd_nested_sweep_devices(s->nest);
     vtd_nested_inv_flush(s);
 }
 

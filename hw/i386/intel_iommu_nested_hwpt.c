@@ -9,6 +9,7 @@
  */
 
 #include "qemu/osdep.h"
+#include "qapi/error.h"
 #include "intel_iommu_nested_internal.h"
 #include "trace.h"
 
@@ -61,6 +62,24 @@ static bool hwpt_alloc(VTDNestedDevice *dev, const VTDNestedStage1 *stage1,
                                                id, errp);
 }
 
+/*
+ * Each takes a domain-id of the host's IOMMU, of which there are 65,536 at most
+ * for all that the host runs, and some of the kernel's memory.
+ */
+bool vtd_nested_hwpt_has_room(const VTDNestedAttach *at,
+                              const VTDNestedStage1 *stage1)
+{
+    GHashTable *hwpts = at->dev->nested->hwpts;
+    const VTDNestedHwpt *old = at->hwpt;
+    unsigned number = g_hash_table_size(hwpts);
+
+    if (old && !QLIST_NEXT(QLIST_FIRST(&old->attaches), hwpt_next)) {
+        number--;
+    }
+    return number < at->dev->nested->iommu->nested_max_hwpts ||
+           g_hash_table_contains(hwpts, stage1);
+}
+
 VTDNestedHwpt *vtd_nested_hwpt_get(VTDNestedDevice *dev,
                                    const VTDNestedStage1 *stage1, Error **errp)
 {
@@ -72,9 +91,15 @@ VTDNestedHwpt *vtd_nested_hwpt_get(VTDNestedDevice *dev,
     if (hwpt) {
         return hwpt;
     }
-
+    /* One more is for a move; a device that can't share comes here unasked. */
+    if (g_hash_table_size(n->hwpts) > n->iommu->nested_max_hwpts) {
+        error_setg(errp, "more than max-hwpts=%" PRIu32 " first-stage tables "
+                   "in use", n->iommu->nested_max_hwpts);
+        return NULL;
+    }
+    vtd_nested_work(n, 1);
     if (stage1->page_requests) {
-        faults = vtd_nested_fault_queue_get(n, stage1->iommufd, errp);
+        faults = vtd_nested_fault_queue_get(dev, errp);
         if (!faults) {
             return NULL;
         }
@@ -113,6 +138,7 @@ bool vtd_nested_hwpt_renew(VTDNestedHwpt *hwpt, Error **errp)
         hwpt->id = old;
         return false;
     }
+    vtd_nested_work(hwpt->nested, 2);
     trace_vtd_nested_hwpt_renew(old, hwpt->id);
     hwpt->nested->counters.hwpts++;
     hwpt->nested->counters.replaced_hwpts++;
@@ -132,6 +158,7 @@ void vtd_nested_hwpt_put(VTDNestedHwpt *hwpt)
     vtd_nested_iotlb_forget(hwpt);
     g_hash_table_remove(hwpt->nested->hwpts, &hwpt->stage1);
     iommufd_backend_free_id(hwpt->stage1.iommufd, hwpt->id);
+    vtd_nested_work(hwpt->nested, 1);
     trace_vtd_nested_hwpt_free(hwpt->id);
     vtd_nested_fault_queue_put(hwpt->faults);
     g_array_free(hwpt->pending, true);

@@ -35,6 +35,21 @@ typedef struct VTDNestedTag VTDNestedTag;
 typedef struct VTDNestedFaultQueue VTDNestedFaultQueue;
 typedef struct VTDNestedGroup VTDNestedGroup;
 
+/*
+ * How much is done under the BQL in one go: intel_iommu_nested_queue.c.  What is
+ * left then, of sweeps, invalidations and the guest's queue, is done later.
+ */
+typedef struct VTDNestedQueue {
+    QEMUBH *bh;                 /* goes on with what is left */
+    QEMUTimer *pause;           /* ... after others had the BQL */
+    bool is_due;                /* one of the two is under way */
+    bool is_served;             /* intel_iommu.c is fetching descriptors */
+    unsigned stay_depth;        /* 0: outside of a stay, which is unbounded */
+    unsigned work;              /* units of this stay */
+    uint32_t held;              /* bits of GSTS_REG that wait for what is left */
+    bool was_enabled;           /* translation, before this write of GCMD_REG */
+} VTDNestedQueue;
+
 struct VTDNested {
     IntelIOMMUState *iommu;
     AddressSpace as;            /* of all nested devices: stage 2's input */
@@ -44,7 +59,7 @@ struct VTDNested {
     GHashTable *hwpts;          /* VTDNestedHwpt by its VTDNestedStage1 */
     GHashTable *tags;           /* VTDNestedTag by domain-id and PASID */
     QSIMPLEQ_HEAD(, VTDNestedHwpt) dirty;  /* with invalidations pending */
-    QLIST_HEAD(, VTDNestedFaultQueue) fault_queues;     /* one an iommufd */
+    QLIST_HEAD(, VTDNestedFaultQueue) fault_queues;     /* one a device */
     GHashTable *groups;         /* VTDNestedGroup by requester ID and index */
 
     uint64_t host_cap;          /* AND of the host devices' CAP_REG */
@@ -53,6 +68,9 @@ struct VTDNested {
     VTDHostFlush host_flush;    /* what the host's kernel makes of a flush */
     unsigned host_pasid_bits;   /* least PASID width of them */
     unsigned ttm;               /* RTADDR_REG.TTM when SRTP was written */
+
+    VTDNestedQueue queue;
+    unsigned sweeps;            /* devices with one that is not done */
 
     /* For x-query-intel-iommu-nested */
     VtdNestedCounters counters;
@@ -76,7 +94,8 @@ typedef struct VTDNestedStage1 {
     bool page_requests;         /* absent pages go to the guest */
     /*
      * Set for a HWPT that only this device uses, because its IOMMU would not
-     * take the one that others share; else NULL.
+     * take the one that others share, or as its page requests are read by
+     * themselves; else NULL.
      */
     const VTDNestedDevice *only;
 } VTDNestedStage1;
@@ -90,6 +109,7 @@ typedef enum VTDNestedCause {
     VTD_NESTED_CAUSE_WIDTH,
     VTD_NESTED_CAUSE_PGTT,
     VTD_NESTED_CAUSE_PASIDS,    /* more than VTD_NESTED_MAX_PASIDS */
+    VTD_NESTED_CAUSE_HWPTS,     /* more than max-hwpts */
     VTD_NESTED_CAUSE_HOST,      /* the kernel refused */
 } VTDNestedCause;
 
@@ -113,6 +133,22 @@ typedef struct VTDNestedWant {
     VTDNestedCause cause;
 } VTDNestedWant;
 
+/*
+ * A look at all that the guest's tables say of a device, in steps: it may be left
+ * and gone on with at each.
+ */
+typedef struct VTDNestedSweep {
+    enum {
+        VTD_NESTED_SWEEP_DONE,
+        VTD_NESTED_SWEEP_RID,       /* next: requests without PASID */
+        VTD_NESTED_SWEEP_FOLLOWED,  /* PASIDs that have an attach */
+        VTD_NESTED_SWEEP_NEW,       /* entries of the directory without one */
+    } step;
+    GArray *followed;           /* uint32_t: PASIDs not looked at yet */
+    uint32_t next;              /* PASID whose entry is the next to look at */
+    unsigned idle;              /* entries that came to nothing */
+} VTDNestedSweep;
+
 struct VTDNestedDevice {
     VTDNested *nested;
     PCIBus *bus;
@@ -120,6 +156,7 @@ struct VTDNestedDevice {
     HostIOMMUDeviceIOMMUFD *idev;   /* a reference */
     GHashTable *attaches;       /* VTDNestedAttach by PASID */
     unsigned pasid_bits;        /* of its requests, 0: none have a PASID */
+    VTDNestedSweep sweep;
     /* Bit by VTDNestedCause: said once for good, or a guest could flood us. */
     uint32_t reported;
 };
@@ -134,6 +171,7 @@ struct VTDNestedAttach {
     VTDNestedTarget target;
     int fault;                  /* recorded for what is blocked now, or 0 */
     VTDNestedCause cause;       /* why it is blocked now, or NONE */
+    VTDNestedCause told;        /* the cause that an event told of */
     VTDNestedWant last;         /* what the guest's tables asked for last */
     bool fpd;                   /* of the entries read last */
     VTDNestedHwpt *hwpt;        /* a reference, for VTD_NESTED_STAGE1 */
@@ -178,7 +216,8 @@ struct VTDNestedHwpt {
 #define VTD_NESTED_MAX_PENDING 256
 
 /*
- * PASIDs of one device that are followed at a time.  Each costs the kernel an
+ * PASIDs of one device that are followed at a time, and entries of its directory
+ * that a sweep looks at.  Each costs the kernel an
  * HWPT and a slot of a table, and nobody charges the guest for them: that there
  * are 2^20 PASIDs must not mean that a guest can have so many at once.
  */
@@ -188,10 +227,21 @@ struct VTDNestedHwpt {
 /* A device is there: until the machine runs, the guest sees what it can do. */
 void vtd_nested_narrow_caps(VTDNested *n, const HostIOMMUDeviceIOMMUFD *idev);
 
+/* intel_iommu_nested_queue.c */
+void vtd_nested_queue_init(VTDNested *n);
+void vtd_nested_queue_reset(VTDNested *n);
+/*
+ * @units more of work: an ioctl, a request of an IOMMU_HWPT_INVALIDATE, a look at
+ * an entry, a page of tables.
+ */
+void vtd_nested_work(VTDNested *n, unsigned units);
+/* Return: false if what is left has to be left for later. */
+bool vtd_nested_may_work(const VTDNested *n);
+
 /* intel_iommu_nested_device.c */
 void vtd_nested_devices_init(VTDNested *n);
-/* The device follows the guest's tables anew, for each PASID it has. */
-void vtd_nested_device_sync(VTDNestedDevice *dev);
+/* Goes on with sweeps.  Return: whether all are done. */
+bool vtd_nested_sweep_devices(VTDNested *n);
 /* Return: NULL if the PASID is not followed. */
 VTDNestedAttach *vtd_nested_device_attach(VTDNestedDevice *dev, uint32_t pasid);
 uint16_t vtd_nested_device_sid(const VTDNestedDevice *dev);
@@ -220,8 +270,12 @@ void vtd_nested_report_cause(VTDNestedDevice *dev, VTDNestedCause cause,
                              Error *err);
 
 /* intel_iommu_nested_directory.c */
-/* Follows all entries of the device's PASID directory. */
-void vtd_nested_directory_sync(VTDNestedDevice *dev);
+/* The device has to follow the guest's tables anew, for each PASID it has. */
+void vtd_nested_sweep_start(VTDNestedDevice *dev);
+/* As far as vtd_nested_may_work() */
+void vtd_nested_sweep(VTDNestedDevice *dev);
+/* The device goes away. */
+void vtd_nested_sweep_end(VTDNestedDevice *dev);
 /* PASID-selective PASID-cache invalidation */
 void vtd_nested_refresh_pasid(VTDNested *n, uint32_t pasid);
 
@@ -233,6 +287,12 @@ void vtd_nested_hwpts_init(VTDNested *n);
  */
 VTDNestedHwpt *vtd_nested_hwpt_get(VTDNestedDevice *dev,
                                    const VTDNestedStage1 *stage1, Error **errp);
+/*
+ * May @at have the nested HWPT for @stage1: is it there, or is the number of them
+ * below max-hwpts?  That of @at does not count if it goes with @at's move.
+ */
+bool vtd_nested_hwpt_has_room(const VTDNestedAttach *at,
+                              const VTDNestedStage1 *stage1);
 /* Destroys @hwpt unless an attach is linked to it, or it is busy. */
 void vtd_nested_hwpt_put(VTDNestedHwpt *hwpt);
 /*
@@ -268,9 +328,8 @@ void vtd_nested_prq_join(VTDNestedAttach *at);
 void vtd_nested_prq_leave(VTDNestedAttach *at);
 /* What the guest answered reaches the kernel. */
 void vtd_nested_prq_flush(VTDNested *n);
-/* A reference to the fault queue of @iommufd, for one HWPT. */
-VTDNestedFaultQueue *vtd_nested_fault_queue_get(VTDNested *n,
-                                                IOMMUFDBackend *iommufd,
+/* A reference to the fault queue of @dev, for one HWPT. */
+VTDNestedFaultQueue *vtd_nested_fault_queue_get(VTDNestedDevice *dev,
                                                 Error **errp);
 uint32_t vtd_nested_fault_queue_id(const VTDNestedFaultQueue *q);
 /* Drops it, after the HWPT is destroyed; @q may be NULL. */

@@ -202,8 +202,12 @@ static bool invalidate_pasid_cache(VTDNested *n, const uint64_t val[4])
     }
 }
 
+/* A descriptor may mark as many HWPTs as there are, at no call of the host. */
+#define MARKS_A_UNIT    64
+
 static bool inv_desc(VTDNested *n, uint8_t type, const uint64_t val[4])
 {
+    vtd_nested_work(n, 1);
     switch (type) {
     case VTD_INV_DESC_PC:
         return invalidate_pasid_cache(n, val);
@@ -217,8 +221,10 @@ static bool inv_desc(VTDNested *n, uint8_t type, const uint64_t val[4])
          */
         if ((val[0] & VTD_INV_DESC_IOTLB_G) == VTD_INV_DESC_IOTLB_GLOBAL) {
             invalidate_global(n);
+            vtd_nested_work(n, g_hash_table_size(n->hwpts) / MARKS_A_UNIT);
         } else {
             invalidate_domain(n, VTD_INV_DESC_IOTLB_DID(val[0]));
+            vtd_nested_work(n, g_hash_table_size(n->tags) / MARKS_A_UNIT);
         }
         return true;
     default:
@@ -268,6 +274,7 @@ static bool hwpt_send(VTDNestedHwpt *hwpt, uint32_t *num, const void *entries,
     trace_vtd_nested_inv_send(hwpt->id, want, *num);
     hwpt->nested->counters.invalidations++;
     hwpt->nested->counters.invalidation_entries += want;
+    vtd_nested_work(hwpt->nested, want);
     return ok;
 }
 
@@ -357,6 +364,9 @@ void vtd_nested_do_inv_flush(IntelIOMMUState *s)
 
     assert(bql_locked());
     while ((hwpt = QSIMPLEQ_FIRST(&n->dirty))) {
+        if (!vtd_nested_may_work(n)) {
+            return;
+        }
         QSIMPLEQ_REMOVE_HEAD(&n->dirty, dirty_next);
         hwpt->is_dirty = false;
         hwpt_flush_and_put(hwpt);

@@ -28,9 +28,6 @@
 #define FSPM_4_LEVEL        0
 #define FSPM_5_LEVEL        1
 
-/* RTADDR_REG.TTM: 0 legacy, 1 scalable, 2 reserved, 3 if ECAP.ADMS */
-#define TTM_SCALABLE        1
-
 /* Tags */
 
 static guint tag_hash(gconstpointer v)
@@ -132,6 +129,10 @@ static void want_stage1(VTDNestedAttach *at, const VTDPASIDEntry *pe,
     s1->stage2_hwpt_id = at->dev->idev->stage2_hwpt_id;
     s1->pgtbl_addr = PE2_FSPTPTR(pe);
     s1->page_requests = want->pre && at->dev->idev->page_requests;
+    if (s1->page_requests) {
+        /* One fault queue a device, and one fault queue a HWPT. */
+        s1->only = at->dev;
+    }
     if (pe->val[2] & PE2_SRE) {
         s1->flags |= IOMMU_VTD_S1_SRE;
         /* Without SRE there are no supervisor requests to protect from. */
@@ -193,7 +194,7 @@ static bool want_from_registers(VTDNestedAttach *at, VTDNestedWant *want)
 {
     VTDNested *n = at->dev->nested;
     IntelIOMMUState *s = n->iommu;
-    bool scalable = s->root_scalable && n->ttm <= TTM_SCALABLE;
+    bool scalable = s->root_scalable && n->ttm <= VTD_TTM_SCALABLE;
 
     if (s->dmar_enabled && scalable) {
         return false;
@@ -203,7 +204,7 @@ static bool want_from_registers(VTDNestedAttach *at, VTDNestedWant *want)
         want_fault(want, 0, VTD_NESTED_CAUSE_NONE);
     } else if (!s->dmar_enabled) {
         want->target = VTD_NESTED_STAGE2;
-    } else if (n->ttm > TTM_SCALABLE) {
+    } else if (n->ttm > VTD_TTM_SCALABLE) {
         want_fault(want, VTD_SM_RTA_TTM, VTD_NESTED_CAUSE_TABLES);
     } else {
         want_fault(want, VTD_FR_CONTEXT_ENTRY_INV, VTD_NESTED_CAUSE_LEGACY);
@@ -297,9 +298,10 @@ static void attach_settle(VTDNestedAttach *at, VTDNestedTarget target)
 {
     at->target = target;
     at->dev->nested->counters.moves++;
+    vtd_nested_work(at->dev->nested, 1);
     if (target != VTD_NESTED_BLOCKED) {
         at->fault = 0;
-        at->cause = VTD_NESTED_CAUSE_NONE;
+        at->cause = at->told = VTD_NESTED_CAUSE_NONE;
     }
     trace_vtd_nested_attach(vtd_nested_device_sid(at->dev), at->pasid,
                             nested_target_name(target),
@@ -351,6 +353,9 @@ static const char *const cause_texts[] = {
     [VTD_NESTED_CAUSE_PASIDS] =
         "it has more PASID entries than are followed for one device ("
         stringify(VTD_NESTED_MAX_PASIDS) ")",
+    [VTD_NESTED_CAUSE_HWPTS] =
+        "the guest has as many first-stage tables in use as the vIOMMU allows "
+        "(max-hwpts)",
     [VTD_NESTED_CAUSE_HOST] = "the host refused",
 };
 
@@ -372,15 +377,20 @@ void vtd_nested_report_cause(VTDNestedDevice *dev, VTDNestedCause cause,
     }
 }
 
-/* Like a fault, it is news only when it changes. */
-static void settle_cause(VTDNestedAttach *at, VTDNestedCause cause)
+/*
+ * Like a fault, it is news only when it changes; and it is none where the guest
+ * had the fault suppressed, which @fault was not recorded for.
+ */
+static void settle_cause(VTDNestedAttach *at, VTDNestedCause cause, int fault)
 {
-    bool is_news = cause != VTD_NESTED_CAUSE_NONE && cause != at->cause;
-
     at->cause = cause;
-    if (is_news) {
+    if (fault && !at->fault) {
+        return;
+    }
+    if (cause != VTD_NESTED_CAUSE_NONE && cause != at->told) {
         vtd_nested_event_blocked(at);
     }
+    at->told = cause;
 }
 
 void vtd_nested_attach_block(VTDNestedAttach *at, Error *err)
@@ -388,7 +398,7 @@ void vtd_nested_attach_block(VTDNestedAttach *at, Error *err)
     vtd_nested_report_cause(at->dev, VTD_NESTED_CAUSE_HOST, err);
     attach_detach(at);
     record_fault(at, VTD_SM_PASID_INV);
-    settle_cause(at, VTD_NESTED_CAUSE_HOST);
+    settle_cause(at, VTD_NESTED_CAUSE_HOST, VTD_SM_PASID_INV);
 }
 
 static void sync_blocked(VTDNestedAttach *at, const VTDNestedWant *want)
@@ -398,7 +408,7 @@ static void sync_blocked(VTDNestedAttach *at, const VTDNestedWant *want)
         attach_detach(at);
     }
     record_fault(at, want->fault);
-    settle_cause(at, want->cause);
+    settle_cause(at, want->cause, want->fault);
 }
 
 static void sync_stage2(VTDNestedAttach *at)
@@ -488,6 +498,7 @@ void vtd_nested_attach_renew(VTDNestedAttach *at)
 {
     Error *err = NULL;
 
+    vtd_nested_work(at->dev->nested, 1);
     vtd_nested_prq_leave(at);
     if (!host_iommu_device_iommufd_attach(at->dev->idev, at->pasid,
                                           at->hwpt->id, &err)) {
@@ -504,6 +515,11 @@ static void sync_stage1(VTDNestedAttach *at, VTDNestedWant *want)
 
     if (at->target == VTD_NESTED_STAGE1 && stage1_unchanged(at, want)) {
         attach_retag(at, want);
+        return;
+    }
+    if (!vtd_nested_hwpt_has_room(at, &want->stage1)) {
+        want_fault(want, VTD_SM_PASID_INV, VTD_NESTED_CAUSE_HWPTS);
+        sync_blocked(at, want);
         return;
     }
 
@@ -524,6 +540,7 @@ void vtd_nested_attach_sync(VTDNestedAttach *at)
 {
     VTDNestedWant want;
 
+    vtd_nested_work(at->dev->nested, 1);
     attach_want(at, &want);
     at->last = want;
     at->fpd = want.fpd;

@@ -11,10 +11,12 @@
  * written, or until its device or PASID leaves the HWPT: then the kernel
  * answers by itself and forgets the cookie, and so do we.
  *
- * All of one iommufd's HWPTs share a fault queue.
+ * Each device has a fault queue, so that what one sends, and what cannot be read
+ * of it, is its own affair.
  */
 
 #include "qemu/osdep.h"
+#include <poll.h>
 #include "qemu/error-report.h"
 #include "qemu/main-loop.h"
 #include "qemu/timer.h"
@@ -38,6 +40,7 @@ typedef struct iommu_hwpt_page_response Answer;
 
 struct VTDNestedFaultQueue {
     VTDNested *nested;
+    const VTDNestedDevice *dev; /* whose it is */
     IOMMUFDBackend *iommufd;
     uint32_t id;
     int fd;
@@ -45,6 +48,7 @@ struct VTDNestedFaultQueue {
     GHashTable *attaches;       /* VTDNestedAttach by its fault_key */
     GArray *answers;            /* Answer: not yet written */
     QEMUTimer *retry;
+    bool put_off;               /* readable, but invalidations come first */
     QLIST_ENTRY(VTDNestedFaultQueue) next;
 };
 
@@ -97,6 +101,8 @@ static void group_forget(VTDNested *n, VTDNestedGroup *group)
     g_hash_table_remove(n->groups, GUINT_TO_POINTER(group->key));
 }
 
+static void queue_listen(VTDNestedFaultQueue *q, bool on);
+
 /* Answers */
 
 /*
@@ -145,6 +151,10 @@ void vtd_nested_prq_flush(VTDNested *n)
 
     QLIST_FOREACH(q, &n->fault_queues, next) {
         queue_write_answers(q);
+        if (q->put_off) {
+            q->put_off = false;
+            queue_listen(q, true);
+        }
     }
 }
 
@@ -246,8 +256,6 @@ static void put_faults(VTDNestedFaultQueue *q, const Fault *f, size_t left)
     }
 }
 
-static void queue_listen(VTDNestedFaultQueue *q, bool on);
-
 /* The queue is of no use any more: neither are the HWPTs that rely on it. */
 static void queue_block(VTDNestedFaultQueue *q, int err)
 {
@@ -256,10 +264,27 @@ static void queue_block(VTDNestedFaultQueue *q, int err)
     for (GList *l = attaches; l; l = l->next) {
         Error *error = NULL;
 
-        error_setg_errno(&error, err, "cannot read page requests from the "
-                         "iommufd's fault queue %u", q->id);
+        if (err == EMSGSIZE) {
+            error_setg(&error, "it sent a group of more than "
+                       stringify(BATCH) " page requests");
+        } else {
+            error_setg_errno(&error, err, "cannot read page requests from its "
+                             "fault queue %u", q->id);
+        }
         vtd_nested_attach_block(l->data, error);
     }
+}
+
+/*
+ * A group that does not fit: Linux says EINVAL, where older ones say that there
+ * is nothing to read.
+ */
+static bool is_too_large(VTDNestedFaultQueue *q, ssize_t bytes)
+{
+    struct pollfd fd = { .fd = q->fd, .events = POLLIN };
+
+    return bytes == -EINVAL ||
+           (!bytes && poll(&fd, 1, 0) == 1 && fd.revents & POLLIN);
 }
 
 static void queue_read_failed(VTDNestedFaultQueue *q, int err)
@@ -287,6 +312,9 @@ static bool queue_read(VTDNestedFaultQueue *q)
     queue_write_answers(q);
     bytes = iommufd_backend_read_faults(q->iommufd, q->fd, faults,
                                         BATCH * sizeof(*faults));
+    if (is_too_large(q, bytes)) {
+        bytes = -EMSGSIZE;
+    }
     if (bytes < 0) {
         queue_read_failed(q, -bytes);
         return false;
@@ -295,11 +323,19 @@ static bool queue_read(VTDNestedFaultQueue *q)
     return bytes > 0;
 }
 
-/* One batch a turn: other handlers have theirs in between. */
+/*
+ * One batch a turn: other handlers have theirs in between.  Answers go before a
+ * read, and after invalidations: so while those are left for later, is this.
+ */
 static void queue_readable(void *opaque)
 {
     VTDNestedFaultQueue *q = opaque;
 
+    if (!QSIMPLEQ_EMPTY(&q->nested->dirty)) {
+        q->put_off = true;
+        queue_listen(q, false);
+        return;
+    }
     q->users++;
     queue_read(q);
     queue_write_answers(q);
@@ -369,23 +405,24 @@ void vtd_nested_prq_leave(VTDNestedAttach *at)
 
 /* Queues come and go */
 
-static VTDNestedFaultQueue *queue_find(VTDNested *n, IOMMUFDBackend *iommufd)
+static VTDNestedFaultQueue *queue_find(VTDNested *n, const VTDNestedDevice *dev)
 {
     VTDNestedFaultQueue *q;
 
     QLIST_FOREACH(q, &n->fault_queues, next) {
-        if (q->iommufd == iommufd) {
+        if (q->dev == dev) {
             return q;
         }
     }
     return NULL;
 }
 
-VTDNestedFaultQueue *vtd_nested_fault_queue_get(VTDNested *n,
-                                                IOMMUFDBackend *iommufd,
+VTDNestedFaultQueue *vtd_nested_fault_queue_get(VTDNestedDevice *dev,
                                                 Error **errp)
 {
-    VTDNestedFaultQueue *q = queue_find(n, iommufd);
+    VTDNested *n = dev->nested;
+    IOMMUFDBackend *iommufd = dev->idev->iommufd;
+    VTDNestedFaultQueue *q = queue_find(n, dev);
     uint32_t id;
     int fd;
 
@@ -398,6 +435,7 @@ VTDNestedFaultQueue *vtd_nested_fault_queue_get(VTDNested *n,
     }
     q = g_new0(VTDNestedFaultQueue, 1);
     q->nested = n;
+    q->dev = dev;
     q->iommufd = iommufd;
     q->id = id;
     q->fd = fd;

@@ -27,6 +27,8 @@ static VtdNestedReason cause_reason(VTDNestedCause cause)
         return VTD_NESTED_REASON_TRANSLATION_TYPE;
     case VTD_NESTED_CAUSE_PASIDS:
         return VTD_NESTED_REASON_OTHER;     /* is no attach's */
+    case VTD_NESTED_CAUSE_HWPTS:
+        return VTD_NESTED_REASON_TOO_MANY_TABLES;
     case VTD_NESTED_CAUSE_HOST:
         return VTD_NESTED_REASON_HOST_REFUSED;
     }
@@ -205,6 +207,7 @@ VtdNestedInfo *vtd_nested_query(IOMMUFDNesting *nesting)
     while (g_hash_table_iter_next(&iter, NULL, &v)) {
         QAPI_LIST_PREPEND(info->hwpts, hwpt_info(v));
     }
+    info->work_left = n->queue.is_due;
     info->counters = g_memdup2(&n->counters, sizeof(n->counters));
     if (n->iommu->nested_pri) {
         info->page_requests = g_memdup2(&n->page_requests,

@@ -8,6 +8,8 @@
 #include "intel-iommu-nested-pasid-world.h"
 
 #define PROBE_BYTES     64
+#define ROOT_PORT       "-device pcie-root-port,id=rp,chassis=1,slot=1,addr=" \
+                        stringify(SLOT2)
 
 void pasid_set_context(PasidTest *t, unsigned pdts, bool pasids)
 {
@@ -37,19 +39,25 @@ void pasid_setup(PasidTest *t, const char *props)
     pasid_setup_device(t, props, "");
 }
 
-void pasid_setup_device(PasidTest *t, const char *props,
-                        const char *device_props)
+static void start(PasidTest *t, const char *props, const char *device_props)
 {
     g_autofree char *device = NULL, *all = NULL;
+
+    device = g_strdup_printf(ROOT_PORT " -device vfio-pci,id=dev,host=%s,"
+                             "iommufd=iommufd0%s", vtd_host_device(),
+                             device_props);
+    all = g_strdup_printf("nested=on,pasid=on%s", props);
+    nested_start_props(&t->n, all, device);
+    nested_setup_bridge(&t->n, QPCI_DEVFN(SLOT2, 0), 1, 1);
+}
+
+static void setup(PasidTest *t, uint8_t bus, uint8_t devfn)
+{
     NestedTest *n = &t->n;
 
-    device = g_strdup_printf("-device vfio-pci,id=dev,host=%s,"
-                             "iommufd=iommufd0,addr=%d%s", vtd_host_device(),
-                             SLOT, device_props);
-    all = g_strdup_printf("nested=on,pasid=on%s", props);
-    nested_start_props(n, all, device);
-    n->devfn = QPCI_DEVFN(SLOT, 0);
-    n->edu.dev = qpci_device_find(n->pci, n->devfn);
+    n->bus = bus;
+    n->devfn = devfn;
+    n->edu.dev = qpci_device_find(n->pci, bus << 8 | devfn);
     qtestdev_init(&t->dev, n->qts, n->edu.dev);
     qtestdev_enable(&t->dev, QTESTDEV_PASID);
 
@@ -61,6 +69,21 @@ void pasid_setup_device(PasidTest *t, const char *props,
 void pasid_teardown(PasidTest *t)
 {
     nested_teardown(&t->n);
+}
+
+void pasid_setup_device(PasidTest *t, const char *props,
+                        const char *device_props)
+{
+    g_autofree char *all = g_strdup_printf(",addr=%d%s", SLOT, device_props);
+
+    start(t, props, all);
+    setup(t, 0, QPCI_DEVFN(SLOT, 0));
+}
+
+void pasid_setup_behind(PasidTest *t, const char *props)
+{
+    start(t, props, ",bus=rp");
+    setup(t, 1, 0);
 }
 
 Dma pasid_probe(PasidTest *t, uint32_t pasid)

@@ -33,6 +33,8 @@ void pasid_setup(PasidTest *t, const char *props);
 /* The same; @device_props: more of the vfio-pci device's */
 void pasid_setup_device(PasidTest *t, const char *props,
                         const char *device_props);
+/* The same with the device behind a root port, to be unplugged */
+void pasid_setup_behind(PasidTest *t, const char *props);
 void pasid_teardown(PasidTest *t);
 /* A context entry with a directory of 2^(@pdts + 7) entries, and invalidates */
 void pasid_set_context(PasidTest *t, unsigned pdts, bool pasids);

@@ -62,9 +62,9 @@ void prq_boot(PrqWorld *w, const char *props, uint64_t context_flags)
 
     device = g_strdup_printf("-device pcie-root-port,id=rp,chassis=1,slot=1,"
                              "addr=3 -device vfio-pci,id=dev,host=%s,"
-                             "iommufd=iommufd0,%s", vtd_host_device(),
+                             "iommufd=iommufd0,%s %s", vtd_host_device(),
                              w->sid == PRQ_SID_BEHIND ? "bus=rp" : "addr="
-                             stringify(SLOT));
+                             stringify(SLOT), w->more ?: "");
     nested_start_props(&w->t, props, device);
     nested_setup_bridge(&w->t, QPCI_DEVFN(3, 0), 1, 1);
     w->t.bus = w->sid >> 8;

@@ -35,6 +35,7 @@ typedef struct PrqWorld {
     uint16_t sid;
     uint32_t pasid;         /* QTESTDEV_NO_PASID: requests have none */
     unsigned answered;      /* entries of the queue */
+    const char *more;       /* further devices, or NULL */
 } PrqWorld;
 
 /*

@@ -344,6 +344,7 @@ static void test_cycles(void)
     for (cycles = 0; cycles < CYCLES && !g_test_failed(); cycles += at_once) {
         t.vtd->tail = (t.vtd->tail + at_once * CYCLE_SLOTS) % SLOTS;
         qvtd_queue_submit(t.vtd);
+        qvtd_queue_settle(t.vtd);
         g_assert_cmphex(qvtd_readq(t.vtd, DMAR_IQH_REG), ==,
                         t.vtd->tail * 32);
     }

@@ -16,7 +16,13 @@
 #define ADDRESS         0x000ffffffffff000ULL
 #define SLOT_BYTES(v)   ((v)->narrow ? 16 : 32)
 
+#define FSTS_ITE                (1u << 6)
+
 #define QUIT_PATIENCE_MS        10000
+
+/* For hardware that is at work: a vIOMMU with nested=on does much in parts. */
+#define WORK_POLL_US            500
+#define WORK_PATIENCE           100000  /* polls */
 
 #define EDU_SOURCE      0x80
 #define EDU_TARGET      0x88
@@ -94,8 +100,13 @@ static void qvtd_command(QVTD *v, uint32_t off, uint32_t on)
 {
     const uint32_t keep = VTD_GSTS_TES | VTD_GSTS_QIES | VTD_GSTS_IRES;
     uint32_t status = qvtd_readl(v, DMAR_GSTS_REG) & keep;
+    unsigned polls = 0;
 
     qvtd_writel(v, DMAR_GCMD_REG, (status & ~off) | on);
+    while ((qvtd_readl(v, DMAR_GSTS_REG) & (on | off)) != on &&
+           has_patience(&polls, WORK_PATIENCE)) {
+        g_usleep(WORK_POLL_US);
+    }
     status = qvtd_readl(v, DMAR_GSTS_REG);
     g_assert_cmphex(status & on, ==, on);
     g_assert_cmphex(status & off, ==, 0);
@@ -260,7 +271,26 @@ bool qvtd_queue_wait(QVTD *v, uint64_t flags)
               (uint64_t)v->status_seq << VTD_INV_DESC_WAIT_DATA_SHIFT;
     qvtd_queue_put(v, desc);
     qvtd_queue_submit(v);
+    qvtd_queue_settle(v);
     return qtest_readl(v->qts, v->status) == v->status_seq;
+}
+
+static bool queue_is_settled(QVTD *v)
+{
+    uint32_t errors = VTD_FSTS_IQE | FSTS_ITE;
+
+    return qvtd_readq(v, DMAR_IQH_REG) == v->tail * SLOT_BYTES(v) ||
+           qvtd_readl(v, DMAR_FSTS_REG) & errors ||
+           !(qvtd_readl(v, DMAR_GSTS_REG) & VTD_GSTS_QIES);
+}
+
+void qvtd_queue_settle(QVTD *v)
+{
+    unsigned polls = 0;
+
+    while (!queue_is_settled(v) && has_patience(&polls, WORK_PATIENCE)) {
+        g_usleep(WORK_POLL_US);
+    }
 }
 
 bool qvtd_invalidate(QVTD *v, uint64_t lo, uint64_t hi)

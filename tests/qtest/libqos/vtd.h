@@ -167,7 +167,9 @@ void qvtd_map_tables(QVTD *v, QVTDTable *s2, QVTDTable *s1, uint64_t addr,
 void qvtd_queue_put(QVTD *v, const uint64_t desc[4]);
 /* Writes the tail register. */
 void qvtd_queue_submit(QVTD *v);
-/* The same with a wait descriptor that has @flags beside the status write. */
+/* Waits until the queue is done, or stopped by an error. */
+void qvtd_queue_settle(QVTD *v);
+/* Submits, and waits for, a wait descriptor that has @flags beside the status write. */
 bool qvtd_queue_wait(QVTD *v, uint64_t flags);
 
 /**
