@@ -2,6 +2,7 @@
 #
 # The front door; the work is in scripts/.  "make help" lists the targets.
 
+GUESTS = bookworm trixie backports
 SUITES = scripts qemu qtest hostvm oldest sanitize users demo
 OUT = $(or $(NVTD_OUT),$(CURDIR)/build)
 
@@ -11,6 +12,7 @@ unexport MAKEFLAGS MFLAGS MAKELEVEL
 .DELETE_ON_ERROR:
 .PHONY: help demo check bench fuzz soak qemu qemu-sanitize host-kernel
 .PHONY: host-kernel-oldest check-kernels host-shell where docs
+.PHONY: guest-kernels
 .PHONY: clean distclean
 .PHONY: tools install deb dist
 .PHONY: packages-build packages-hostvm packages-docs packages-users
@@ -31,6 +33,7 @@ help:
 	@echo 'make qemu         QEMU with nested VT-d, and its test programs'
 	@echo '     QEMU_SRC=dir from that 10.0.x tree; SANITIZE=1 with sanitizers'
 	@echo 'make host-kernel  the kernel of the host VM'
+	@echo 'make guest-kernels  Debian'\''s own kernels, for the guests of the suite hostvm'
 	@echo 'make host-shell   a shell in the host VM'
 	@echo 'make -s where     where these are, NAME=value'
 	@echo 'make docs         the pages of docs/ as HTML'
@@ -70,13 +73,22 @@ host-kernel host-kernel-oldest: packages-hostvm
 	@mv $(OUT)/$@.new $(OUT)/$@
 	@cat $(OUT)/$@
 
+# One link for each kernel, to what the cache has of it.
+guest-kernels: packages-hostvm
+	@mkdir -p $(OUT)/guests
+	@for name in $(GUESTS); do \
+	    dir=$$(scripts/guest-kernel $$name) || exit 1; \
+	    ln -sfn "$$dir" $(OUT)/guests/$$name; \
+	    echo "$(OUT)/guests/$$name: Linux $$(cat "$$dir/version")"; \
+	done
+
 host-shell: packages-hostvm qemu host-kernel
 	@scripts/host-shell
 
 demo: packages-hostvm qemu host-kernel
 	@scripts/demo
 
-check: packages-hostvm packages-users qemu tools host-kernel host-kernel-oldest
+check: packages-hostvm packages-users qemu tools host-kernel host-kernel-oldest guest-kernels
 	@scripts/check
 
 check-scripts: packages-hostvm
@@ -106,11 +118,11 @@ check-oldest: packages-hostvm qemu tools host-kernel-oldest
 check-kernels: packages-hostvm qemu tools
 	@scripts/check-kernels
 
-check-hostvm: tools
+check-hostvm: tools guest-kernels
 check-hostvm check-demo: packages-hostvm qemu host-kernel
 	@scripts/check $(@:check-%=%)
 
-coverage: packages-coverage packages-hostvm packages-build tools host-kernel
+coverage: packages-coverage packages-hostvm packages-build tools host-kernel guest-kernels
 	@scripts/coverage
 
 check-hardware: qemu tools

@@ -37,7 +37,7 @@ base_cpio() {
     fi
     mkdir -p "$INITRAMFS_CACHE"
     file=$INITRAMFS_CACHE/base-$(cat "$busybox" "$HOSTVM/init" \
-        "$HOSTVM/bind-vfio" "$HOSTVM/guest-console" \
+        "$HOSTVM/bind-vfio" "$HOSTVM"/guest-{console,agent,agent-init} \
         "$HOSTVM/kernel-complaints" "$HOSTVM/initramfs.sh" |
         key).cpio
     if [ ! -e "$file" ]; then
@@ -49,7 +49,8 @@ base_cpio() {
         done
         ln -s bin "$root/sbin"
         cp "$HOSTVM/init" "$root/init"
-        cp "$HOSTVM/bind-vfio" "$HOSTVM/guest-console" "$root/bin/"
+        cp "$HOSTVM/bind-vfio" "$HOSTVM"/guest-{console,agent,agent-init} \
+            "$root/bin/"
         chmod 755 "$root/init" "$root/bin/bind-vfio"
         grep -v '^#' "$HOSTVM/kernel-complaints" >"$root/etc/kernel-complaints"
         echo 'root:x:0:0:root:/root:/bin/sh' >"$root/etc/passwd"
@@ -60,10 +61,11 @@ base_cpio() {
     echo "$file"
 }
 
-# put SOURCE ROOT DESTINATION: a copy of what a link points to.
+# put SOURCE ROOT DESTINATION: a copy of what a link points to, a file or a
+# directory.
 put() {
     mkdir -p "$2/$(dirname "$3")"
-    cp -L "$1" "$2/$3"
+    cp -rL "$1" "$2/$3"
 }
 
 # The shared objects, and the interpreter, that a program asks for.
