@@ -40,14 +40,22 @@ void pasid_setup(PasidTest *t, const char *props)
 void pasid_setup_device(PasidTest *t, const char *props,
                         const char *device_props)
 {
-    g_autofree char *device = NULL, *all = NULL;
+    g_autofree char *all = g_strdup_printf("nested=on,pasid=on%s", props);
+
+    pasid_setup_machine(t, all, vtd_host_device(), device_props);
+}
+
+void pasid_setup_machine(PasidTest *t, const char *unit, const char *bdf,
+                         const char *device_props)
+{
+    g_autofree char *device = NULL;
     NestedTest *n = &t->n;
 
     device = g_strdup_printf("-device vfio-pci,id=dev,host=%s,"
-                             "iommufd=iommufd0,addr=%d%s", vtd_host_device(),
-                             SLOT, device_props);
-    all = g_strdup_printf("nested=on,pasid=on%s", props);
-    nested_start_props(n, all, device);
+                             "iommufd=iommufd0,addr=%d%s", bdf, SLOT,
+                             device_props);
+    nested_start_props(n, unit, device);
+    n->bdf = bdf;
     n->devfn = QPCI_DEVFN(SLOT, 0);
     n->edu.dev = qpci_device_find(n->pci, n->devfn);
     qtestdev_init(&t->dev, n->qts, n->edu.dev);
