@@ -9,6 +9,7 @@
 
 #include "qemu/osdep.h"
 #include "hw/i386/intel_iommu_internal.h"
+#include "hw/pci/pci_regs.h"
 #include "qobject/qdict.h"
 #include "qobject/qlist.h"
 #include "intel-iommu-nested-steps.h"
@@ -118,11 +119,27 @@ static void load(NestedTest *t, Saved *s, const char *props, const char *want)
     g_free(s->file);
 }
 
+/* The slot was saved without a device, so it is loaded with its power off. */
+static void power_slot(NestedTest *t)
+{
+    QPCIDevice *port = qpci_device_find(t->pci, PORT << 3);
+    uint16_t slot;
+
+    g_assert_nonnull(port);
+    slot = qpci_find_capability(port, PCI_CAP_ID_EXP, 0) + PCI_EXP_SLTCTL;
+    qpci_config_writew(port, slot, qpci_config_readw(port, slot) &
+                       ~PCI_EXP_SLTCTL_PCC);
+    g_free(port);
+}
+
 /* Works as if it had been there: at first on table A. */
 static void check_works(NestedTest *t)
 {
     nested_check_host(t, PGTT_NESTED, t->tables[TABLE_A].root);
     nested_check_fault(t, 0);
+    if (t->bus) {
+        power_slot(t);
+    }
     nested_setup_device(t, t->bus, t->devfn);
     nested_check_dma(t, TO_A);
     nested_step(t, SET_B);
