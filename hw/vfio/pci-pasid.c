@@ -153,7 +153,7 @@ static void chain_add(VFIOPCIDevice *vdev, uint16_t offset)
     bool is_head = offset == PCI_CONFIG_SPACE_SIZE;
 
     memset(pdev->config + offset, 0, PCI_EXT_CAP_PASID_SIZEOF);
-    if (!pci_get_long(head) && !is_head) {
+    if (!is_head && !pci_get_long(head)) {
         pci_set_long(head, PCI_EXT_CAP(CHAIN_HEAD_ID, 0, 0));
         pci_set_long(pdev->wmask + PCI_CONFIG_SPACE_SIZE, 0);
         pci_set_long(vdev->emulated_config_bits + PCI_CONFIG_SPACE_SIZE, ~0u);
