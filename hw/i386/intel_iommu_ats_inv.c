@@ -132,7 +132,8 @@ void vtd_ats_fsts_written(IntelIOMMUState *s)
 {
     uint32_t fsts = ldl_le_p(&s->csr[DMAR_FSTS_REG]);
 
-    if (s->ecap_nest && s->qi_enabled && !(fsts & (FSTS_ITE | VTD_FSTS_IQE))) {
+    /* ITE is set with ecap-nest=on only; IQE by every unit. */
+    if (s->qi_enabled && !(fsts & (FSTS_ITE | VTD_FSTS_IQE))) {
         vtd_core_fetch(s);
     }
 }

@@ -11,6 +11,7 @@
 #define HW_I386_INTEL_IOMMU_CORE_H
 
 #include "hw/i386/intel_iommu.h"
+#include "hw/qdev-properties.h"
 #include "intel_iommu_internal.h"
 
 /*
@@ -167,6 +168,20 @@ void vtd_core_switch_address_spaces(IntelIOMMUState *s);
  * found by requester ID: what changed entries left in it goes, too.
  */
 void vtd_core_forget_pasid_entries(IntelIOMMUState *s);
+
+/**
+ * vtd_core_pasid_cache_desc: A PASID-cache invalidation descriptor in scalable
+ * mode.  Those of nested=on and ecap-nest=on are carried out by their own code.
+ *
+ * Return: false if it is malformed: an invalidation queue error.
+ */
+bool vtd_core_pasid_cache_desc(IntelIOMMUState *s, const uint64_t val[2]);
+
+/*
+ * A boolean property of IntelIOMMUState that is off by default: which of them
+ * was said to be off is in its switched_off.
+ */
+extern const PropertyInfo vtd_core_noted_bool;
 
 /**
  * vtd_core_write_halves: A 64-bit write to a pair of 32-bit registers, of which

@@ -86,6 +86,24 @@ void vtd_nested_do_inv_flush(IntelIOMMUState *s)
     g_assert_not_reached();
 }
 
+static bool state_needed(void *opaque)
+{
+    return false;
+}
+
+const VMStateDescription vtd_nested_vmstate = {
+    .name = "iommu-intel/nested",
+    .needed = state_needed,
+    .fields = (const VMStateField[]) {
+        VMSTATE_END_OF_LIST()
+    }
+};
+
+bool vtd_nested_post_load(IntelIOMMUState *s)
+{
+    return true;
+}
+
 void vtd_nested_set_root(IntelIOMMUState *s)
 {
 }

@@ -54,6 +54,34 @@ static bool check_bounds(IntelIOMMUState *s, Error **errp)
     return true;
 }
 
+/* What would be swallowed without a word */
+static bool check_contradictions(IntelIOMMUState *s, Error **errp)
+{
+    if (s->switched_off) {
+        error_setg(errp, "intel-iommu: nested=on requires scalable mode and "
+                   "first-stage translation, but %s=off was given",
+                   s->switched_off);
+        error_append_hint(errp, "nested=on turns both on: leave %s out\n",
+                          s->switched_off);
+        return false;
+    }
+    if (!s->dma_translation) {
+        error_setg(errp, "intel-iommu: nested=on and dma-translation=off "
+                   "exclude each other");
+        error_append_hint(errp, "nested=on is about the translation of DMA: "
+                          "leave dma-translation out\n");
+        return false;
+    }
+    if (s->snoop_control) {
+        error_setg(errp, "intel-iommu: nested=on and snoop-control=on exclude "
+                   "each other");
+        error_append_hint(errp, "The host kernel takes no snoop control for a "
+                          "guest's table: leave snoop-control out\n");
+        return false;
+    }
+    return true;
+}
+
 bool vtd_nested_decide_config(IntelIOMMUState *s, Error **errp)
 {
     if (!vtd_nested_kernel_check_property(s, errp)) {
@@ -83,6 +111,9 @@ bool vtd_nested_decide_config(IntelIOMMUState *s, Error **errp)
         error_append_hint(errp, "nested=on uses the host's IOMMU for "
                           "passed-through devices, ecap-nest=on emulates one "
                           "that can nest, for emulated devices\n");
+        return false;
+    }
+    if (!check_contradictions(s, errp)) {
         return false;
     }
     if (s->nested_pri && !X86_IOMMU_DEVICE(s)->dt_supported) {
@@ -254,6 +285,22 @@ static bool nesting_check(IOMMUFDNesting *nesting, HostIOMMUDeviceIOMMUFD *idev,
            check_optional(s, name, cap, ecap, errp);
 }
 
+static void nesting_device_reset(IOMMUFDNesting *nesting,
+                                 HostIOMMUDeviceIOMMUFD *idev)
+{
+    VTDNested *n = container_of(nesting, VTDNested, nesting);
+    VTDNestedDevice *dev;
+    GHashTableIter iter;
+
+    g_hash_table_iter_init(&iter, n->devices);
+    while (g_hash_table_iter_next(&iter, (gpointer *)&dev, NULL)) {
+        if (dev->idev == idev) {
+            vtd_nested_prq_reset(dev);
+            return;
+        }
+    }
+}
+
 void vtd_nested_narrow_caps(VTDNested *n, const HostIOMMUDeviceIOMMUFD *idev)
 {
     IntelIOMMUState *s = n->iommu;
@@ -294,6 +341,7 @@ bool vtd_nested_realize(IntelIOMMUState *s, Error **errp)
     vtd_nested_tags_init(n);
     vtd_nested_prq_init(n);
     vtd_nested_queue_init(n);
+    vtd_nested_state_init(n);
 
     /*
      * What emulated devices see while translation is off: the system address
@@ -304,6 +352,7 @@ bool vtd_nested_realize(IntelIOMMUState *s, Error **errp)
     n->nesting.as = &n->as;
     n->nesting.pasid = s->pasid;
     n->nesting.check = nesting_check;
+    n->nesting.device_reset = nesting_device_reset;
     n->nesting.query = vtd_nested_query;
     iommufd_nesting_register(&n->nesting);
 

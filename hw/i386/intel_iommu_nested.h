@@ -13,6 +13,7 @@
 #define HW_I386_INTEL_IOMMU_NESTED_H
 
 #include "hw/i386/intel_iommu.h"
+#include "migration/vmstate.h"
 #include "system/host_iommu_device.h"
 
 /**
@@ -88,6 +89,17 @@ void vtd_nested_refresh_all(IntelIOMMUState *s);
  */
 void vtd_nested_refresh_function(IntelIOMMUState *s, uint16_t sid,
                                  uint16_t sid_mask);
+
+/* What nested=on adds to the vIOMMU's saved state. */
+extern const VMStateDescription vtd_nested_vmstate;
+
+/**
+ * vtd_nested_post_load: A state was loaded.  The devices follow it before the
+ * first vCPU runs; until then they are as a reset left them.
+ *
+ * Return: false, with a message, if the guest was told of another vIOMMU.
+ */
+bool vtd_nested_post_load(IntelIOMMUState *s);
 
 /* Behind the inline functions below: with nested=on only. */
 bool vtd_nested_do_queue_begin(IntelIOMMUState *s);

@@ -68,6 +68,7 @@ struct VTDNested {
     VTDHostFlush host_flush;    /* what the host's kernel makes of a flush */
     unsigned host_pasid_bits;   /* least PASID width of them */
     unsigned ttm;               /* RTADDR_REG.TTM when SRTP was written */
+    bool loaded;                /* a state, which no device follows yet */
 
     VTDNestedQueue queue;
     unsigned sweeps;            /* devices with one that is not done */
@@ -108,6 +109,7 @@ typedef enum VTDNestedCause {
     VTD_NESTED_CAUSE_STAGE2,
     VTD_NESTED_CAUSE_WIDTH,
     VTD_NESTED_CAUSE_PGTT,
+    VTD_NESTED_CAUSE_PT,
     VTD_NESTED_CAUSE_PASIDS,    /* more than VTD_NESTED_MAX_PASIDS */
     VTD_NESTED_CAUSE_HWPTS,     /* more than max-hwpts */
     VTD_NESTED_CAUSE_HOST,      /* the kernel refused */
@@ -328,6 +330,8 @@ void vtd_nested_prq_join(VTDNestedAttach *at);
 void vtd_nested_prq_leave(VTDNestedAttach *at);
 /* What the guest answered reaches the kernel. */
 void vtd_nested_prq_flush(VTDNested *n);
+/* The device is about to be reset: nobody waits for an answer any more. */
+void vtd_nested_prq_reset(VTDNestedDevice *dev);
 /* A reference to the fault queue of @dev, for one HWPT. */
 VTDNestedFaultQueue *vtd_nested_fault_queue_get(VTDNestedDevice *dev,
                                                 Error **errp);
@@ -336,6 +340,9 @@ uint32_t vtd_nested_fault_queue_id(const VTDNestedFaultQueue *q);
 void vtd_nested_fault_queue_put(VTDNestedFaultQueue *q);
 /* All of the stage 1 is invalidated with the next vtd_nested_inv_flush(). */
 void vtd_nested_iotlb_all(VTDNestedHwpt *hwpt);
+
+/* intel_iommu_nested_state.c */
+void vtd_nested_state_init(VTDNested *n);
 
 /* intel_iommu_nested_query.c */
 VtdNestedInfo *vtd_nested_query(IOMMUFDNesting *nesting);

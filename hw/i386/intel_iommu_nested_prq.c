@@ -370,6 +370,40 @@ static void nested_drain(IntelIOMMUState *s)
     }
 }
 
+/* The guest may answer later, and another group may have the index then. */
+static void attach_abandon(VTDNestedAttach *at)
+{
+    VTDNestedGroup *group, *next;
+
+    QLIST_FOREACH_SAFE(group, &at->groups, next, next) {
+        at->dev->nested->page_requests.forgotten++;
+        trace_vtd_nested_prq_forget(at->hwpt->faults->id, group->cookie);
+        queue_answer(at->hwpt->faults, group->cookie, VTD_PRQ_INVALID);
+        group_forget(at->dev->nested, group);
+    }
+}
+
+/*
+ * The kernel still has the groups, and what it has not handed out yet was asked
+ * before the reset as well.
+ */
+void vtd_nested_prq_reset(VTDNestedDevice *dev)
+{
+    VTDNested *n = dev->nested;
+    VTDNestedAttach *at;
+    GHashTableIter iter;
+
+    if (QLIST_EMPTY(&n->fault_queues)) {
+        return;
+    }
+    nested_drain(n->iommu);
+    g_hash_table_iter_init(&iter, dev->attaches);
+    while (g_hash_table_iter_next(&iter, NULL, (gpointer *)&at)) {
+        attach_abandon(at);
+    }
+    vtd_nested_prq_flush(n);
+}
+
 static const VTDPRQOps nested_prq_ops = {
     .respond = nested_respond,
     .drain = nested_drain,

@@ -24,6 +24,7 @@ static VtdNestedReason cause_reason(VTDNestedCause cause)
     case VTD_NESTED_CAUSE_WIDTH:
         return VTD_NESTED_REASON_PAGING_MODE;
     case VTD_NESTED_CAUSE_PGTT:
+    case VTD_NESTED_CAUSE_PT:
         return VTD_NESTED_REASON_TRANSLATION_TYPE;
     case VTD_NESTED_CAUSE_PASIDS:
         return VTD_NESTED_REASON_OTHER;     /* is no attach's */

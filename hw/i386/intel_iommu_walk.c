@@ -68,6 +68,12 @@ bool vtd_walk_decide_config(IntelIOMMUState *s, Error **errp)
                    " combined with dma-translation=off");
         return false;
     }
+    if (s->switched_off) {
+        error_setg(errp, "intel-iommu: ecap-nest=on requires scalable mode and "
+                   "first-stage translation, but %s=off was given",
+                   s->switched_off);
+        return false;
+    }
     s->scalable_mode = true;
     s->flts = true;
     return true;

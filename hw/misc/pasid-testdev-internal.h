@@ -54,11 +54,12 @@ struct PASIDTestdev {
     PCIDevice parent_obj;
 
     /* properties */
-    bool ats, pri, flr, acs, exec, priv;
+    bool ats, pri, flr, af, pm, acs, exec, priv;
     uint8_t pasid_bits;
     uint32_t max_requests;
 
     uint16_t ats_cap, pri_cap, pasid_cap;   /* 0: none */
+    uint8_t af_cap;                         /* ditto */
 
     MemoryRegion bar, regs, memory;
     QEMUBH *bh;

@@ -16,10 +16,14 @@
 #include "pasid-testdev-internal.h"
 
 #define REGS_SIZE       PASID_TESTDEV_MEMORY
+#define PM_OFFSET       0x60
+#define AF_OFFSET       0x70
 #define EXP_OFFSET      0x80
 #define EXT_OFFSET      PCI_CONFIG_SPACE_SIZE   /* where the first must be */
 #define EXT_SIZE        0x10                    /* of each, rounded up */
 #define DEVCAP2_EETLP_MAX_1 (1u << 22)
+#define PM_VERSION      3
+#define PM_D3HOT        3
 
 /* Config space */
 
@@ -78,10 +82,25 @@ void pasid_testdev_pri_update_stopped(PASIDTestdev *d)
     }
 }
 
+static unsigned power_state(PASIDTestdev *d)
+{
+    uint8_t pm = d->parent_obj.pm_cap;
+
+    return pm ? pci_get_word(config(d, pm + PCI_PM_CTRL)) &
+                PCI_PM_CTRL_STATE_MASK : 0;
+}
+
+static bool af_reset_written(PASIDTestdev *d)
+{
+    return d->af_cap && pci_byte_test_and_clear_mask(
+        config(d, d->af_cap + PCI_AF_CTRL), PCI_AF_CTRL_FLR);
+}
+
 static void testdev_write_config(PCIDevice *dev, uint32_t addr, uint32_t val,
                                  int len)
 {
     PASIDTestdev *d = PASID_TESTDEV(dev);
+    unsigned old_state = power_state(d);
     uint16_t ctrl;
 
     pci_default_write_config(dev, addr, val, len);
@@ -99,6 +118,35 @@ static void testdev_write_config(PCIDevice *dev, uint32_t addr, uint32_t val,
         pasid_testdev_pri_update_stopped(d);
     }
     pcie_cap_flr_write_config(dev, addr, val, len);
+    if (af_reset_written(d) || (old_state == PM_D3HOT && !power_state(d))) {
+        pci_device_reset(dev);
+    }
+}
+
+static bool add_pm(PASIDTestdev *d, Error **errp)
+{
+    PCIDevice *dev = &d->parent_obj;
+
+    if (pci_pm_init(dev, PM_OFFSET, errp) < 0) {
+        return false;
+    }
+    /* No_Soft_Reset is clear: what is powered up again is reset. */
+    pci_set_word(config(d, PM_OFFSET + PCI_PM_PMC), PM_VERSION);
+    pci_set_word(dev->wmask + PM_OFFSET + PCI_PM_CTRL, PCI_PM_CTRL_STATE_MASK);
+    return true;
+}
+
+static bool add_af(PASIDTestdev *d, Error **errp)
+{
+    if (pci_add_capability(&d->parent_obj, PCI_CAP_ID_AF, AF_OFFSET,
+                           PCI_CAP_AF_SIZEOF, errp) < 0) {
+        return false;
+    }
+    d->af_cap = AF_OFFSET;
+    *config(d, AF_OFFSET + PCI_AF_LENGTH) = PCI_CAP_AF_SIZEOF;
+    *config(d, AF_OFFSET + PCI_AF_CAP) = PCI_AF_CAP_TP | PCI_AF_CAP_FLR;
+    d->parent_obj.wmask[AF_OFFSET + PCI_AF_CTRL] = PCI_AF_CTRL_FLR;
+    return true;
 }
 
 static void add_pri(PASIDTestdev *d, uint16_t offset)
@@ -141,6 +189,9 @@ static bool add_capabilities(PASIDTestdev *d, Error **errp)
     PCIDevice *dev = &d->parent_obj;
     uint16_t offset = EXT_OFFSET;
 
+    if ((d->pm && !add_pm(d, errp)) || (d->af && !add_af(d, errp))) {
+        return false;
+    }
     if (pcie_endpoint_cap_init(dev, EXP_OFFSET) < 0) {
         error_setg(errp, "pasid-testdev: no room for a PCIe capability");
         return false;
@@ -430,6 +481,8 @@ static const Property testdev_properties[] = {
     DEFINE_PROP_BOOL("ats", PASIDTestdev, ats, true),
     DEFINE_PROP_BOOL("pri", PASIDTestdev, pri, true),
     DEFINE_PROP_BOOL("flr", PASIDTestdev, flr, true),
+    DEFINE_PROP_BOOL("af", PASIDTestdev, af, false),
+    DEFINE_PROP_BOOL("pm", PASIDTestdev, pm, false),
     DEFINE_PROP_BOOL("acs", PASIDTestdev, acs, false),
     DEFINE_PROP_UINT8("pasid-bits", PASIDTestdev, pasid_bits, 20),
     DEFINE_PROP_BOOL("exec", PASIDTestdev, exec, true),

@@ -24,6 +24,11 @@
 #define PASID_CAP_KNOWN     (PASID_CAP_WIDTH | PCI_PASID_CAP_EXEC | \
                              PCI_PASID_CAP_PRIV)
 
+/* The ID of no capability, as vfio_add_ext_cap() has it for the head, too */
+#define CHAIN_HEAD_ID       0xffff
+
+#define PM_STATE_D3HOT      3
+
 static HostIOMMUDeviceIOMMUFD *pasid_host_device(VFIOPCIDevice *vdev)
 {
     return (HostIOMMUDeviceIOMMUFD *)
@@ -48,6 +53,15 @@ static bool pasid_is_offered(VFIOPCIDevice *vdev)
     return idev && idev->max_pasid_log2 && nesting && nesting->pasid;
 }
 
+/* What the kernel leaves of a hidden capability that heads the chain */
+static bool is_null_head(const PCIDevice *pdev, uint16_t offset)
+{
+    uint32_t header = pci_get_long(pdev->config + offset);
+
+    return offset == PCI_CONFIG_SPACE_SIZE && !PCI_EXT_CAP_ID(header) &&
+           !PCI_EXT_CAP_VER(header);
+}
+
 static bool is_capability(const PCIDevice *pdev, uint16_t offset)
 {
     uint16_t next = PCI_CONFIG_SPACE_SIZE;
@@ -64,7 +78,8 @@ static bool is_capability(const PCIDevice *pdev, uint16_t offset)
 /*
  * The device's own capability: not in the chain, which the kernel mends around
  * it, but still readable where it is.  No other register looks like it: ID,
- * version, and all bits of the next word that have no meaning clear.
+ * version, and all bits of the next word that have no meaning clear.  At the
+ * head of the chain the kernel has put zeros in the place of ID and version.
  */
 static uint16_t find_hidden(const VFIOPCIDevice *vdev,
                             const HostIOMMUDeviceIOMMUFD *idev)
@@ -77,11 +92,12 @@ static uint16_t find_hidden(const VFIOPCIDevice *vdev,
         uint32_t header = pci_get_long(config + at);
         uint16_t cap = pci_get_word(config + at + PCI_PASID_CAP);
 
-        if (PCI_EXT_CAP_ID(header) != PCI_EXT_CAP_ID_PASID ||
-            PCI_EXT_CAP_VER(header) != PASID_CAP_VERSION ||
-            cap & ~PASID_CAP_KNOWN ||
+        if (cap & ~PASID_CAP_KNOWN ||
             (cap & PASID_CAP_WIDTH) >> 8 < idev->max_pasid_log2 ||
-            is_capability(&vdev->pdev, at)) {
+            !(is_null_head(&vdev->pdev, at) ||
+              (PCI_EXT_CAP_ID(header) == PCI_EXT_CAP_ID_PASID &&
+               PCI_EXT_CAP_VER(header) == PASID_CAP_VERSION &&
+               !is_capability(&vdev->pdev, at)))) {
             continue;
         }
         if (found) {
@@ -125,6 +141,33 @@ static uint16_t choose_offset(VFIOPCIDevice *vdev,
     return offset;
 }
 
+/*
+ * pcie_add_capability() adds behind others, and takes a head of zeros for no
+ * chain at all: a head that leads on has an ID while it is at work.
+ */
+static void chain_add(VFIOPCIDevice *vdev, uint16_t offset)
+{
+    PCIDevice *pdev = &vdev->pdev;
+    uint8_t *head = pdev->config + PCI_CONFIG_SPACE_SIZE;
+    uint16_t next = PCI_EXT_CAP_NEXT(pci_get_long(head));
+    bool is_head = offset == PCI_CONFIG_SPACE_SIZE;
+
+    memset(pdev->config + offset, 0, PCI_EXT_CAP_PASID_SIZEOF);
+    if (!is_head && !pci_get_long(head)) {
+        pci_set_long(head, PCI_EXT_CAP(CHAIN_HEAD_ID, 0, 0));
+        pci_set_long(pdev->wmask + PCI_CONFIG_SPACE_SIZE, 0);
+        pci_set_long(vdev->emulated_config_bits + PCI_CONFIG_SPACE_SIZE, ~0u);
+    }
+    pcie_add_capability(pdev, PCI_EXT_CAP_ID_PASID, PASID_CAP_VERSION, offset,
+                        PCI_EXT_CAP_PASID_SIZEOF);
+    if (is_head) {
+        pci_set_long(head, PCI_EXT_CAP(PCI_EXT_CAP_ID_PASID,
+                                       PASID_CAP_VERSION, next));
+    } else if (pci_get_word(head) == CHAIN_HEAD_ID) {
+        pci_set_word(head, 0);
+    }
+}
+
 bool vfio_pci_pasid_add(VFIOPCIDevice *vdev, Error **errp)
 {
     PCIDevice *pdev = &vdev->pdev;
@@ -152,9 +195,7 @@ bool vfio_pci_pasid_add(VFIOPCIDevice *vdev, Error **errp)
         ctrl |= PCI_PASID_CTRL_PRIV;
     }
 
-    memset(pdev->config + offset, 0, PCI_EXT_CAP_PASID_SIZEOF);
-    pcie_add_capability(pdev, PCI_EXT_CAP_ID_PASID, PASID_CAP_VERSION, offset,
-                        PCI_EXT_CAP_PASID_SIZEOF);
+    chain_add(vdev, offset);
     pci_set_word(pdev->config + offset + PCI_PASID_CAP, cap);
     memset(pdev->wmask + offset, 0, PCI_EXT_CAP_PASID_SIZEOF);
     pci_set_word(pdev->wmask + offset + PCI_PASID_CTRL, ctrl);
@@ -163,20 +204,62 @@ bool vfio_pci_pasid_add(VFIOPCIDevice *vdev, Error **errp)
     return true;
 }
 
+/* Does the write reach the byte at @at, with one of @bits set? */
+static bool sets_bits(uint32_t addr, uint32_t val, int len, uint32_t at,
+                      uint8_t bits)
+{
+    return range_covers_byte(addr, len, at) && (val >> (at - addr) * 8) & bits;
+}
+
+/* Function Level Reset of PCI Express, PCIe 7.5.3.4 */
 static bool is_function_reset(VFIOPCIDevice *vdev, uint32_t addr, uint32_t val,
                               int len)
 {
-    uint32_t devctl = vdev->pdev.exp.exp_cap + PCI_EXP_DEVCTL;
+    const PCIDevice *pdev = &vdev->pdev;
+    uint8_t exp = pdev->exp.exp_cap;
 
-    return pci_is_express(&vdev->pdev) &&
-           addr <= devctl && addr + len >= devctl + 2 &&
-           (val >> (devctl - addr) * 8) & PCI_EXP_DEVCTL_BCR_FLR;
+    return pci_is_express(pdev) &&
+           pci_get_long(pdev->config + exp + PCI_EXP_DEVCAP) &
+           PCI_EXP_DEVCAP_FLR &&
+           sets_bits(addr, val, len, exp + PCI_EXP_DEVCTL + 1,
+                     PCI_EXP_DEVCTL_BCR_FLR >> 8);
+}
+
+/* The same by the Advanced Features capability, of conventional PCI */
+static bool is_af_reset(VFIOPCIDevice *vdev, uint32_t addr, uint32_t val,
+                        int len)
+{
+    PCIDevice *pdev = &vdev->pdev;
+    uint8_t af = pci_find_capability(pdev, PCI_CAP_ID_AF);
+    const uint8_t needed = PCI_AF_CAP_TP | PCI_AF_CAP_FLR;
+
+    return af && (pdev->config[af + PCI_AF_CAP] & needed) == needed &&
+           sets_bits(addr, val, len, af + PCI_AF_CTRL, PCI_AF_CTRL_FLR);
+}
+
+/* From D3hot to D0, PCI Power Management 5.4.1; a bit says if it keeps state. */
+static bool is_power_up(VFIOPCIDevice *vdev, uint32_t addr, uint32_t val,
+                        int len)
+{
+    const PCIDevice *pdev = &vdev->pdev;
+    uint32_t pmcsr = pdev->pm_cap + PCI_PM_CTRL;
+    uint16_t old;
+
+    if (!pdev->pm_cap || !range_covers_byte(addr, len, pmcsr)) {
+        return false;
+    }
+    old = pci_get_word(pdev->config + pmcsr);
+    return (old & PCI_PM_CTRL_STATE_MASK) == PM_STATE_D3HOT &&
+           !(old & PCI_PM_CTRL_NO_SOFT_RESET) &&
+           !sets_bits(addr, val, len, pmcsr, PCI_PM_CTRL_STATE_MASK);
 }
 
 bool vfio_pci_pasid_write(VFIOPCIDevice *vdev, uint32_t addr, uint32_t val,
                           int len)
 {
-    if (is_function_reset(vdev, addr, val, len)) {
+    if (is_function_reset(vdev, addr, val, len) ||
+        is_af_reset(vdev, addr, val, len) ||
+        is_power_up(vdev, addr, val, len)) {
         vfio_pci_pasid_reset(vdev);
         vfio_pci_ats_reset(vdev);
     }
@@ -189,8 +272,25 @@ bool vfio_pci_pasid_write(VFIOPCIDevice *vdev, uint32_t addr, uint32_t val,
     return true;
 }
 
+/* The vIOMMU has requests of the device that nobody will wait for. */
+static void tell_nesting(VFIOPCIDevice *vdev)
+{
+    VFIODevice *vbasedev = &vdev->vbasedev;
+    HostIOMMUDeviceIOMMUFD *idev = pasid_host_device(vdev);
+    IOMMUFDNesting *nesting;
+
+    if (!idev || !vbasedev->bcontainer) {
+        return;
+    }
+    nesting = iommufd_nesting_find(vbasedev->bcontainer->space->as);
+    if (nesting) {
+        nesting->device_reset(nesting, idev);
+    }
+}
+
 void vfio_pci_pasid_reset(VFIOPCIDevice *vdev)
 {
+    tell_nesting(vdev);
     if (vdev->pasid_cap) {
         pci_set_word(vdev->pdev.config + vdev->pasid_cap + PCI_PASID_CTRL, 0);
     }

@@ -274,6 +274,11 @@ struct IOMMUFDNesting {
      */
     bool (*check)(IOMMUFDNesting *nesting, HostIOMMUDeviceIOMMUFD *idev,
                   Error **errp);
+    /*
+     * @idev is about to be reset, by the guest or with the machine: the pages
+     * that it asked for are of no use to it any more.
+     */
+    void (*device_reset)(IOMMUFDNesting *nesting, HostIOMMUDeviceIOMMUFD *idev);
     /* The element for it in x-query-intel-iommu-nested's answer, or NULL. */
     struct VtdNestedInfo *(*query)(IOMMUFDNesting *nesting);
     QLIST_ENTRY(IOMMUFDNesting) next;

@@ -140,6 +140,86 @@ static void test_flags(void)
     nested_teardown(&t);
 }
 
+/*
+ * Bits of a first-stage entry that are reserved for good, or as long as the
+ * vIOMMU lacks a capability
+ */
+static const struct {
+    unsigned quad;
+    unsigned bit;
+} reserved[] = {
+    { 0, 9 },           /* SSADE: ECAP.SSADS */
+    { 0, 10 }, { 0, 11 }, { 1, 16 }, { 1, 22 },
+    { 1, 23 },          /* PWSNP: ECAP.SMPWC */
+    { 1, 24 },          /* PGSNP: ECAP.SC */
+    { 1, 25 }, { 1, 26 }, { 1, 31 }, { 1, 32 }, { 1, 63 },  /* ECAP.MTS */
+    { 2, 1 }, { 2, 5 }, /* ERE, NXE: ECAP.ERS */
+    { 2, 7 },           /* EAFE: ECAP.EAFS */
+    { 2, 8 }, { 2, 11 },
+    { 2, 48 }, { 2, 63 },   /* beyond the guest's addresses */
+    { 3, 0 }, { 4, 0 }, { 7, 63 },
+};
+
+static void test_reserved(void)
+{
+    NestedTest t;
+
+    nested_setup(&t);
+    nested_step(&t, SET_A);
+    nested_step(&t, TE_ON);
+    for (int i = 0; i < ARRAY_SIZE(reserved) && !g_test_failed(); i++) {
+        uint64_t slot = t.entry + reserved[i].quad * 8;
+
+        g_test_message("quadword %u, bit %u", reserved[i].quad,
+                       reserved[i].bit);
+        qvtd_edit(t.vtd, slot, 0, BIT_ULL(reserved[i].bit));
+        nested_step(&t, PC_GLOBAL);
+        nested_check_host(&t, 0, 0);
+        nested_check_fault(&t, 0x5a);
+        nested_check_dma(&t, BLOCKED);
+        qvtd_edit(t.vtd, slot, BIT_ULL(reserved[i].bit), 0);
+        nested_step(&t, PC_GLOBAL);
+        nested_check_host(&t, PGTT_NESTED, t.tables[TABLE_A].root);
+        nested_check_fault(&t, 0);
+    }
+    nested_check_dma(&t, TO_A);
+    nested_teardown(&t);
+}
+
+/* Fields of what the entry does not ask for are not looked at. */
+static void test_ignored(void)
+{
+    NestedTest t;
+
+    nested_setup(&t);
+    nested_step(&t, SET_A);
+    qvtd_edit(t.vtd, t.entry, 0, ~0xfffULL | 7 << 2);   /* SSPTPTR, AW */
+    nested_step(&t, TE_ON);
+    nested_check_host(&t, PGTT_NESTED, t.tables[TABLE_A].root);
+    nested_check_fault(&t, 0);
+    nested_check_dma(&t, TO_A);
+    nested_teardown(&t);
+}
+
+#define ECAP_PT     (1 << 6)
+
+/* pt=off: not offered, and an entry that asks for it all the same is blocked */
+static void test_no_pass_through(void)
+{
+    static const Case steps = { "", {
+        BOOT, { SET_PASS, HOST_STAGE2, IDENTITY },
+        { TE_ON, HOST_NOTHING, BLOCKED, 0x5b },
+        { SET_A, HOST_NESTED_A, TO_A },
+        { SET_PASS, HOST_NOTHING, BLOCKED, 0x5b },
+        { TE_OFF, HOST_STAGE2, IDENTITY } } };
+    NestedTest t;
+
+    nested_setup_props(&t, "nested=on,pt=off");
+    g_assert_cmphex(qvtd_readq(t.vtd, DMAR_ECAP_REG) & ECAP_PT, ==, 0);
+    nested_run_steps(&t, &steps);
+    nested_teardown(&t);
+}
+
 /* How often @text is in a file */
 static unsigned count_in(const char *file, const char *text)
 {
@@ -208,6 +288,11 @@ int main(int argc, char **argv)
         qtest_add_data_func(path, &five_level_cases[i], test_five_level);
     }
     qtest_add_func("/intel-iommu/nested/replace/flags", test_flags);
+    qtest_add_func("/intel-iommu/nested/blocked/entry-reserved",
+                   test_reserved);
+    qtest_add_func("/intel-iommu/nested/attach/ignored-fields", test_ignored);
+    qtest_add_func("/intel-iommu/nested/blocked/pass-through-off",
+                   test_no_pass_through);
     qtest_add_func("/intel-iommu/nested/blocked/one-message",
                    test_one_message);
 

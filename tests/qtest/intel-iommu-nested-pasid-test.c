@@ -13,7 +13,7 @@
 #include "hw/pci/pci_regs.h"
 #include "intel-iommu-nested-pasid-world.h"
 
-#define EAFE        (1 << 7)        /* in quadword 2; the host has it not */
+#define EAFE        (1 << 7)        /* in quadword 2; it is not offered */
 #define MANY        4096
 #define COST_FIRST  128             /* the first of a table */
 #define TABLE_ENTRIES (PAGE / VTD_PASID_ENTRY_SIZE)
@@ -45,7 +45,7 @@ typedef enum Entry {
     ON_B,
     PASS,
     STAGE2,             /* second-stage, which is not offered */
-    UNFIT,              /* what the host's kernel refuses */
+    UNFIT,              /* with a bit that is reserved */
 } Entry;
 
 typedef struct Seen {
@@ -113,7 +113,7 @@ static const Case cases[] = {
     { "blocked/second-stage", { BOTH, { SET, X, STAGE2, NOTHING, B, 0x5b },
                                 { PC_GLOBAL, 0, 0, NOTHING, B },
                                 { SET, X, ON_A, A, B } } },
-    { "refused/attach", { BOTH, { SET, Y, UNFIT, A, NOTHING, 0x5b },
+    { "blocked/eafe", { BOTH, { SET, Y, UNFIT, A, NOTHING, 0x5a },
                           { SET, Y, ON_B, A, B } } },
     { "failure/alloc", { { SET, X, ON_A, A, NOTHING },
                          { FAIL_ALLOC, 0, 0, A, NOTHING },
@@ -375,6 +375,65 @@ static void test_offset(void)
     pasid_teardown(&t);
 }
 
+static void check_pasid_works(PasidTest *t)
+{
+    write_entry(t, PASID_X, ON_A);
+    inv(t, QVTD_INV_PC_PASID(DID_X, PASID_X));
+    g_assert_cmpint(pasid_probe(t, PASID_X), ==, TO_A);
+    write_entry(t, PASID_X, NONE);
+    inv(t, QVTD_INV_PC_PASID(DID_X, PASID_X));
+    g_assert_cmpint(pasid_probe(t, PASID_X), ==, BLOCKED);
+}
+
+/* QEMU's own name of the property, of emulated translation */
+static void test_alias(void)
+{
+    PasidTest t;
+
+    pasid_setup_machine(&t, "nested=on,x-pasid-mode=on", vtd_host_device(), "");
+    g_assert_cmphex(qvtd_readq(t.n.vtd, DMAR_ECAP_REG) & VTD_ECAP_PASID, !=, 0);
+    g_assert_cmphex(qtestdev_find_ext_cap(&t.dev, PCI_EXT_CAP_ID_PASID), !=, 0);
+    check_pasid_works(&t);
+    pasid_teardown(&t);
+}
+
+/*
+ * A device whose extended capabilities are all hidden by the host: it has no
+ * chain for the guest's to be added to.
+ */
+static void run_alone(const char *bdf, const char *props, uint16_t offset)
+{
+    uint32_t head;
+    PasidTest t;
+
+    pasid_setup_machine(&t, "nested=on,pasid=on", bdf, props);
+    g_assert_cmphex(qtestdev_find_ext_cap(&t.dev, PCI_EXT_CAP_ID_PASID), ==,
+                    offset);
+    /* It ends with it. */
+    g_assert_cmphex(PCI_EXT_CAP_NEXT(qtestdev_config_readl(&t.dev, offset)),
+                    ==, 0);
+    head = qtestdev_config_readl(&t.dev, PCI_CFG_SPACE_SIZE);
+    if (offset != PCI_CFG_SPACE_SIZE) {
+        g_assert_cmphex(PCI_EXT_CAP_ID(head), ==, 0);
+        g_assert_cmphex(PCI_EXT_CAP_NEXT(head), ==, offset);
+    }
+    check_pasid_works(&t);
+    pasid_teardown(&t);
+}
+
+static void test_alone(void)
+{
+    const char *bdf = getenv("VTD_TEST_BDF2");
+
+    if (!bdf) {
+        g_test_skip("VTD_TEST_BDF2 names no device without ATS and PRI");
+        return;
+    }
+    /* Its own is the head of the chain. */
+    run_alone(bdf, "", PCI_CFG_SPACE_SIZE);
+    run_alone(bdf, ",x-pasid-cap-offset=0xff0", 0xff0);
+}
+
 /* The kernel has another use for PASID 0: a request with it is blocked. */
 static void test_zero(void)
 {
@@ -518,6 +577,8 @@ int main(int argc, char **argv)
     }
     qtest_add_func("/intel-iommu/pasid/capability", test_capability);
     qtest_add_func("/intel-iommu/pasid/capability-offset", test_offset);
+    qtest_add_func("/intel-iommu/pasid/capability-alone", test_alone);
+    qtest_add_func("/intel-iommu/pasid/x-pasid-mode", test_alias);
     qtest_add_func("/intel-iommu/pasid/sweep", test_sweep);
     qtest_add_func("/intel-iommu/pasid/zero", test_zero);
     qtest_add_func("/intel-iommu/pasid/high", test_high);

@@ -39,15 +39,15 @@ void pasid_setup(PasidTest *t, const char *props)
     pasid_setup_device(t, props, "");
 }
 
-static void start(PasidTest *t, const char *props, const char *device_props)
+static void start(PasidTest *t, const char *unit, const char *bdf,
+                  const char *device_props)
 {
-    g_autofree char *device = NULL, *all = NULL;
+    g_autofree char *device = NULL;
 
     device = g_strdup_printf(ROOT_PORT " -device vfio-pci,id=dev,host=%s,"
-                             "iommufd=iommufd0%s", vtd_host_device(),
-                             device_props);
-    all = g_strdup_printf("nested=on,pasid=on%s", props);
-    nested_start_props(&t->n, all, device);
+                             "iommufd=iommufd0%s", bdf, device_props);
+    nested_start_props(&t->n, unit, device);
+    t->n.bdf = bdf;
     nested_setup_bridge(&t->n, QPCI_DEVFN(SLOT2, 0), 1, 1);
 }
 
@@ -71,18 +71,28 @@ void pasid_teardown(PasidTest *t)
     nested_teardown(&t->n);
 }
 
-void pasid_setup_device(PasidTest *t, const char *props,
-                        const char *device_props)
+void pasid_setup_machine(PasidTest *t, const char *unit, const char *bdf,
+                         const char *device_props)
 {
     g_autofree char *all = g_strdup_printf(",addr=%d%s", SLOT, device_props);
 
-    start(t, props, all);
+    start(t, unit, bdf, all);
     setup(t, 0, QPCI_DEVFN(SLOT, 0));
+}
+
+void pasid_setup_device(PasidTest *t, const char *props,
+                        const char *device_props)
+{
+    g_autofree char *unit = g_strdup_printf("nested=on,pasid=on%s", props);
+
+    pasid_setup_machine(t, unit, vtd_host_device(), device_props);
 }
 
 void pasid_setup_behind(PasidTest *t, const char *props)
 {
-    start(t, props, ",bus=rp");
+    g_autofree char *unit = g_strdup_printf("nested=on,pasid=on%s", props);
+
+    start(t, unit, vtd_host_device(), ",bus=rp");
     setup(t, 1, 0);
 }
 

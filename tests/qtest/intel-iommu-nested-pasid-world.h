@@ -35,6 +35,9 @@ void pasid_setup_device(PasidTest *t, const char *props,
                         const char *device_props);
 /* The same with the device behind a root port, to be unplugged */
 void pasid_setup_behind(PasidTest *t, const char *props);
+/* The same; @unit: all of intel-iommu's properties; @bdf: of the host's device */
+void pasid_setup_machine(PasidTest *t, const char *unit, const char *bdf,
+                         const char *device_props);
 void pasid_teardown(PasidTest *t);
 /* A context entry with a directory of 2^(@pdts + 7) entries, and invalidates */
 void pasid_set_context(PasidTest *t, unsigned pdts, bool pasids);

@@ -381,6 +381,71 @@ static void test_memlock(void)
     check_same(&before, &after);
 }
 
+#define EXPANDER "-device pxb-pcie,id=pxb,bus_nr=64,addr=7,bypass_iommu=on " \
+                 "-device pcie-root-port,id=out,bus=pxb,chassis=2,slot=2,addr=0"
+
+/* Plugs a device whose file QEMU has open.  Return: the error, or NULL */
+static char *plug_opened(NestedTest *t, int device, const char *bus)
+{
+    g_autofree char *fd = g_strdup_printf("%d", device);
+    QDict *reply = qtest_qmp(t->qts, "{'execute': 'device_add', 'arguments': {"
+                             "'driver': 'vfio-pci', 'fd': %s, 'iommufd': "
+                             "'iommufd0', 'bus': %s}}", fd, bus);
+    char *desc = NULL;
+
+    if (qdict_haskey(reply, "error")) {
+        desc = g_strdup(qdict_get_str(qdict_get_qdict(reply, "error"),
+                                      "desc"));
+        g_test_message("%s", desc);
+    }
+    qobject_unref(reply);
+    return desc;
+}
+
+/*
+ * A device outside the vIOMMU, on the same iommufd, has an IOAS of its own: the
+ * guest's memory is pinned twice, and the message counts both.
+ */
+static void test_memlock_twice(void)
+{
+    const uint64_t ram = RAM_END, allowed = ram + ram / 2;
+    const char *bdf = vtd_host_device(), *bdf2 = getenv("VTD_TEST_BDF2"), *at;
+    unsigned long long named_need = 0, named_allowed = 0;
+    g_autofree char *iommufd = NULL, *desc = NULL;
+    NestedMachine machine = { .env = NOBODY_QEMU };
+    int iommu, inside, outside;
+    unsigned ioases = 0;
+    NestedTest t;
+
+    if (!bdf2) {
+        g_test_skip("VTD_TEST_BDF2 names no second device");
+        return;
+    }
+    iommu = open_iommu();
+    inside = open_device(bdf);
+    outside = open_device(bdf2);
+    prepare_nobody(allowed);
+    machine.iommufd = iommufd = g_strdup_printf(",fd=%d", iommu);
+    nested_start_machine(&t, &machine, ROOT_PORT " " EXPANDER);
+    close(iommu);
+    g_assert_null(plug_opened(&t, inside, "rp"));
+    desc = plug_opened(&t, outside, "out");
+    close(inside);
+    close(outside);
+    g_assert_nonnull(desc);
+    at = strstr(desc, "the guest has ");
+    g_assert_nonnull(at);
+    g_assert_cmpint(sscanf(at, "the guest has %llu bytes to pin in all in %u "
+                           "IOASes, RLIMIT_MEMLOCK allows the user %llu bytes",
+                           &named_need, &ioases, &named_allowed), ==, 3);
+    g_assert_cmpuint(ioases, ==, 2);
+    g_assert_cmpuint(named_allowed, ==, allowed);
+    /* The second one maps ROMs as well. */
+    g_assert_cmpuint(named_need, >=, 2 * (ram - 384 * 1024));
+    g_assert_cmpuint(named_need, <=, 2 * ram + MIB);
+    nested_teardown(&t);
+}
+
 int main(int argc, char **argv)
 {
     if (argc > 1 && !strcmp(argv[1], AS_NOBODY)) {
@@ -400,6 +465,8 @@ int main(int argc, char **argv)
         qtest_add_data_func(path, &rights_cases[i], test_rights);
     }
     qtest_add_func("/intel-iommu/nested/process/memlock", test_memlock);
+    qtest_add_func("/intel-iommu/nested/process/memlock-twice",
+                   test_memlock_twice);
 
     return g_test_run();
 }

@@ -152,6 +152,91 @@ static void test_leave(gconstpointer opaque)
     prq_stop(&w);
 }
 
+/* How a guest resets the function alone */
+typedef enum Reset {
+    RESET_MACHINE,
+    RESET_FLR,
+    RESET_FLR_BYTE,         /* the same by a write of one byte */
+    RESET_FLR_LONG,         /* ... of four */
+    RESET_AF,               /* by the Advanced Features capability */
+    RESET_POWER,            /* from D3hot to D0 */
+} Reset;
+
+#define PM_D3HOT        3
+
+static uint8_t find_cap(PrqWorld *w, uint8_t id)
+{
+    uint8_t cap = qpci_find_capability(w->dev.dev, id, 0);
+
+    g_assert_cmpuint(cap, !=, 0);
+    return cap;
+}
+
+static void reset_machine(PrqWorld *w)
+{
+    qtest_system_reset(w->t.qts);
+    g_free(w->dev.dev);
+    qtestdev_init(&w->dev, w->t.qts,
+                  qpci_device_find(w->t.pci, QPCI_DEVFN(SLOT, 0)));
+}
+
+static void do_reset(PrqWorld *w, Reset how)
+{
+    QPCIDevice *dev = w->dev.dev;
+    uint8_t cap;
+
+    switch (how) {
+    case RESET_MACHINE:
+        reset_machine(w);
+        break;
+    case RESET_FLR:
+        cap = find_cap(w, PCI_CAP_ID_EXP) + PCI_EXP_DEVCTL;
+        qpci_config_writew(dev, cap, PCI_EXP_DEVCTL_BCR_FLR);
+        break;
+    case RESET_FLR_BYTE:
+        cap = find_cap(w, PCI_CAP_ID_EXP) + PCI_EXP_DEVCTL + 1;
+        qpci_config_writeb(dev, cap, PCI_EXP_DEVCTL_BCR_FLR >> 8);
+        break;
+    case RESET_FLR_LONG:
+        cap = find_cap(w, PCI_CAP_ID_EXP) + PCI_EXP_DEVCTL;
+        qpci_config_writel(dev, cap, PCI_EXP_DEVCTL_BCR_FLR);
+        break;
+    case RESET_AF:
+        cap = find_cap(w, PCI_CAP_ID_AF) + PCI_AF_CTRL;
+        qpci_config_writeb(dev, cap, PCI_AF_CTRL_FLR);
+        break;
+    case RESET_POWER:
+        cap = find_cap(w, PCI_CAP_ID_PM) + PCI_PM_CTRL;
+        qpci_config_writew(dev, cap, PM_D3HOT);
+        qpci_config_writew(dev, cap, 0);
+        break;
+    }
+}
+
+/*
+ * The function is reset with a request outstanding: nobody waits for the answer,
+ * and the index is free for the next one.
+ */
+static void test_leave_by_reset(gconstpointer opaque)
+{
+    PrqWorld w;
+
+    prq_start(&w, QTESTDEV_NO_PASID, 0);
+    prq_start_write(&w);
+    prq_await_tail(&w, 1);
+    do_reset(&w, GPOINTER_TO_UINT(opaque));
+    prq_check_counted(&w, "requests 1 groups 1 forgotten 1");
+    nested_check_host(&w.t, PGTT_NESTED, w.table.root);
+
+    g_free(w.dev.dev);
+    prq_enable(&w);
+    prq_start_write(&w);
+    prq_await_tail(&w, 2);
+    prq_serve_write(&w);
+    prq_check_counted(&w, "requests 2 groups 2 answered 1 forgotten 1");
+    prq_stop(&w);
+}
+
 static void check_no_queue(PrqWorld *w)
 {
     QDict *info = prq_query(w, "x-query-iommufd");
@@ -453,14 +538,6 @@ static void test_no_fault_queue(void)
     prq_stop(&w);
 }
 
-static void function_reset(PrqWorld *w)
-{
-    uint8_t exp = qpci_find_capability(w->dev.dev, PCI_CAP_ID_EXP, 0);
-
-    qtestdev_config_writew(&w->dev, exp + PCI_EXP_DEVCTL,
-                           PCI_EXP_DEVCTL_BCR_FLR);
-}
-
 /* The queue can't be read now: a little later it can. */
 static void test_read_retried(void)
 {
@@ -531,7 +608,7 @@ static void test_sweep(void)
     prq_stop(&w);
 }
 
-/* What a driver finds, and can set; @opaque: the function alone is reset */
+/* What a driver finds, and can set; @opaque: how the device is reset then */
 static void test_capabilities(gconstpointer opaque)
 {
     uint16_t ats, pri;
@@ -549,14 +626,13 @@ static void test_capabilities(gconstpointer opaque)
     g_assert_cmpuint(qtestdev_config_readl(&w.dev, pri + PCI_PRI_ALLOC_REQ),
                      ==, HOST_ALLOCATION);
 
-    if (opaque) {
-        function_reset(&w);
-    } else {
-        qtest_system_reset(w.t.qts);
-        g_free(w.dev.dev);
-        qtestdev_init(&w.dev, w.t.qts,
-                      qpci_device_find(w.t.pci, QPCI_DEVFN(SLOT, 0)));
-    }
+    /* What does not set the bit, or not this time, resets nothing. */
+    qpci_config_writeb(w.dev.dev, find_cap(&w, PCI_CAP_ID_EXP) +
+                       PCI_EXP_DEVCTL + 1, 0);
+    qpci_config_writew(w.dev.dev, find_cap(&w, PCI_CAP_ID_PM) + PCI_PM_CTRL, 0);
+    g_assert_cmphex(qtestdev_config_readl(&w.dev, ats + PCI_ATS_CAP) >> 16, ==,
+                    PCI_ATS_CTRL_ENABLE);
+    do_reset(&w, GPOINTER_TO_UINT(opaque));
     /* Off and stopped, as Linux wants it before it enables them. */
     g_assert_cmphex(qtestdev_config_readl(&w.dev, ats + PCI_ATS_CAP) >> 16, ==,
                     0);
@@ -576,6 +652,18 @@ static void add(const char *group, const char *name, const void *row,
 
     qtest_add_data_func(path, row, test);
 }
+
+static const struct {
+    const char *name;
+    Reset how;
+} resets[] = {
+    { "reset", RESET_MACHINE },
+    { "function-reset", RESET_FLR },
+    { "function-reset-byte", RESET_FLR_BYTE },
+    { "function-reset-long", RESET_FLR_LONG },
+    { "af-reset", RESET_AF },
+    { "power-up", RESET_POWER },
+};
 
 int main(int argc, char **argv)
 {
@@ -609,8 +697,14 @@ int main(int argc, char **argv)
     qtest_add_func("/intel-iommu/nested/prq/sweep", test_sweep);
     qtest_add_func("/intel-iommu/nested/prq/read-retried", test_read_retried);
     qtest_add_func("/intel-iommu/nested/prq/read-failed", test_read_failed);
-    add("capabilities", "reset", NULL, test_capabilities);
-    add("capabilities", "function-reset", (void *)true, test_capabilities);
+    for (i = 0; i < ARRAY_SIZE(resets); i++) {
+        void *how = GUINT_TO_POINTER(resets[i].how);
+
+        add("capabilities", resets[i].name, how, test_capabilities);
+        if (resets[i].how != RESET_MACHINE) {
+            add("leave", resets[i].name, how, test_leave_by_reset);
+        }
+    }
 
     return nested_test_run();
 }

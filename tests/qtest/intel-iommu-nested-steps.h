@@ -32,7 +32,7 @@ typedef enum Op {
     SET_FIVE_LEVEL,     /* which the vIOMMU does not offer */
     SET_NO_TYPE,        /* PGTT 0 */
     SET_STAGE2_FPD,     /* with Fault Processing Disable */
-    SET_EAFE,           /* extended accessed flags, which the host has not */
+    SET_EAFE,           /* extended accessed flags, which are not offered */
     SET_SRE,            /* supervisor requests */
     SET_WPE,            /* ... and write protection for them */
     SET_A_FPD,          /* translation works, faults are not recorded */

@@ -90,13 +90,13 @@ static const Case cases[] = {
     { "blocked/rid-pasid", {
         ATTACH_A, { CONTEXT_RID_PASID, HOST_NOTHING, BLOCKED, 0x48 },
         { CONTEXT_SET, HOST_NESTED_A, TO_A } } },
-    /* What the host's kernel does not take blocks the device, too. */
-    { "refused/attach", {
-        ATTACH_A, { SET_EAFE, HOST_NOTHING, BLOCKED, 0x5b },
+    /* A capability that is not offered: the bit is reserved. */
+    { "blocked/eafe", {
+        ATTACH_A, { SET_EAFE, HOST_NOTHING, BLOCKED, 0x5a },
         { SET_B, HOST_NESTED_B, TO_B } } },
-    { "refused/first-attach", {
+    { "blocked/eafe-at-first", {
         BOOT, { SET_EAFE, HOST_STAGE2, IDENTITY },
-        { TE_ON, HOST_NOTHING, BLOCKED, 0x5b },
+        { TE_ON, HOST_NOTHING, BLOCKED, 0x5a },
         { TE_OFF, HOST_STAGE2, IDENTITY } } },
     { "detach/directory", {
         ATTACH_A, { DIRECTORY_CLEAR, HOST_NOTHING, BLOCKED } } },

@@ -178,9 +178,9 @@ static void test_emulated(void)
 }
 
 /* Attach, change, clear: the requester ID has the bus that the guest set. */
-static void run_behind(NestedTest *t, uint8_t bus)
+static void run_function(NestedTest *t, uint8_t bus, uint8_t devfn)
 {
-    nested_setup_device(t, bus, 0);
+    nested_setup_device(t, bus, devfn);
     nested_build_tables(t);
     nested_step(t, SET_A);
     nested_step(t, TE_ON);
@@ -194,6 +194,11 @@ static void run_behind(NestedTest *t, uint8_t bus)
     nested_check_dma(t, BLOCKED);
     nested_step(t, SET_A);
     nested_check_dma(t, TO_B);
+}
+
+static void run_behind(NestedTest *t, uint8_t bus)
+{
+    run_function(t, bus, 0);
 }
 
 static void test_root_port(void)
@@ -224,6 +229,85 @@ static void test_switch(void)
     nested_setup_bridge(&t, 1 << 8, 2, 3);
     nested_setup_bridge(&t, 2 << 8, 3, 3);
     run_behind(&t, 3);
+    nested_teardown(&t);
+}
+
+/* From devfn 0x80 on the root entry's upper half leads to the context entry. */
+static void test_upper_half(void)
+{
+    g_autofree char *vfio = vfio_device(vtd_host_device(),
+                                        "iommufd=iommufd0,addr=0x13");
+    NestedTest t;
+
+    nested_start(&t, vfio);
+    run_function(&t, 0, QPCI_DEVFN(0x13, 0));
+    /* Neither half stands for the other. */
+    qvtd_edit(t.vtd, t.vtd->root, ~0ULL, 0);
+    nested_step(&t, CC_GLOBAL);
+    nested_check_dma(&t, TO_B);
+    qvtd_edit(t.vtd, t.vtd->root + 8, ~0ULL, 0);
+    nested_step(&t, CC_GLOBAL);
+    nested_check_host(&t, 0, 0);
+    nested_check_dma(&t, BLOCKED);
+    nested_teardown(&t);
+}
+
+/* A root bus beside pcie.0, which the vIOMMU translates as well */
+#define EXPANDER_BUS    0x40
+
+static void test_expander(void)
+{
+    g_autofree char *vfio = vfio_device(vtd_host_device(),
+                                        "iommufd=iommufd0,bus=down");
+    g_autofree char *devices = g_strconcat(
+        "-device pxb-pcie,id=pxb,bus_nr=" stringify(EXPANDER_BUS) ",addr=7 "
+        "-device pcie-root-port,id=down,bus=pxb,chassis=2,slot=2,addr=0 ", vfio,
+        NULL);
+    NestedTest t;
+
+    nested_start(&t, devices);
+    nested_setup_bridge(&t, EXPANDER_BUS << 8, EXPANDER_BUS + 1,
+                        EXPANDER_BUS + 1);
+    run_behind(&t, EXPANDER_BUS + 1);
+    nested_teardown(&t);
+}
+
+/* ... and one that it does not: the guest's tables are not asked. */
+static void test_bypass(void)
+{
+    const char *bdf2 = second_device();
+    g_autofree char *one = NULL;
+    g_autofree char *two = NULL;
+    g_autofree char *devices = NULL;
+    NestedTest t, t2;
+
+    if (!bdf2) {
+        return;
+    }
+    one = vfio_device(vtd_host_device(), "iommufd=iommufd0,addr=4");
+    two = vfio_device(bdf2, "iommufd=iommufd0,bus=down");
+    devices = g_strconcat(
+        "-device pxb-pcie,id=pxb,bus_nr=" stringify(EXPANDER_BUS) ",addr=7,"
+        "bypass_iommu=on "
+        "-device pcie-root-port,id=down,bus=pxb,chassis=2,slot=2,addr=0 ", one,
+        two, NULL);
+    nested_start(&t, devices);
+    nested_setup_bridge(&t, EXPANDER_BUS << 8, EXPANDER_BUS + 1,
+                        EXPANDER_BUS + 1);
+    nested_setup_device(&t, 0, QPCI_DEVFN(SLOT, 0));
+    nested_build_tables(&t);
+    add_device(&t2, &t, bdf2, EXPANDER_BUS + 1, 0);
+    /* Each has an IOAS of its own, with all of the guest's memory. */
+    g_assert_cmpint(nested_calls(&t, "iommu-ioas-alloc"), ==, 2);
+    nested_step(&t, SET_A);
+    nested_step(&t2, SET_A);
+    nested_step(&t, TE_ON);
+    nested_check_host(&t, PGTT_NESTED, t.tables[TABLE_A].root);
+    nested_check_host(&t2, PGTT_STAGE2, 0);
+    nested_check_dma(&t, TO_A);
+    nested_check_dma(&t2, IDENTITY);
+    nested_check_fault(&t, 0);
+    g_free(t2.edu.dev);
     nested_teardown(&t);
 }
 
@@ -381,6 +465,10 @@ int main(int argc, char **argv)
     nested_add_func("/intel-iommu/nested/topology/emulated", test_emulated);
     qtest_add_func("/intel-iommu/nested/topology/root-port", test_root_port);
     qtest_add_func("/intel-iommu/nested/topology/switch", test_switch);
+    qtest_add_func("/intel-iommu/nested/topology/upper-half",
+                   test_upper_half);
+    qtest_add_func("/intel-iommu/nested/topology/expander", test_expander);
+    qtest_add_func("/intel-iommu/nested/topology/bypass", test_bypass);
     nested_add_func("/intel-iommu/nested/topology/unplug-one",
                     test_unplug_one);
     qtest_add_func("/intel-iommu/nested/topology/cycles", test_cycles);

@@ -11,6 +11,7 @@
 #include "qemu/chardev_open.h"
 #include "qemu/error-report.h"
 #include "qemu/module.h"
+#include "hw/vfio/pci.h"
 #include "hw/vfio/trace.h"
 #include "internal.h"
 
@@ -77,11 +78,61 @@ out_prepend:
     return -1;
 }
 
+/*
+ * Linux 6.17 appended a token to the struct, and QEMU's headers are older.  argsz
+ * tells the kernel which of the two it is given.
+ */
+#ifndef VFIO_DEVICE_BIND_FLAG_TOKEN
+#define VFIO_DEVICE_BIND_FLAG_TOKEN (1 << 0)
+#endif
+
+typedef struct VFIOBind {
+    uint32_t argsz;
+    uint32_t flags;
+    int32_t iommufd;
+    uint32_t out_devid;
+    uint64_t token_uuid_ptr;    /* to the 16 bytes, as the text has them */
+} VFIOBind;
+
+/* Return: what a VF and the driver of its PF both know, or NULL. */
+static const QemuUUID *device_token(const VFIODevice *vbasedev)
+{
+    const VFIOPCIDevice *vdev;
+
+    if (vbasedev->type != VFIO_DEVICE_TYPE_PCI) {
+        return NULL;
+    }
+    vdev = container_of(vbasedev, VFIOPCIDevice, vbasedev);
+    return qemu_uuid_is_null(&vdev->vf_token) ? NULL : &vdev->vf_token;
+}
+
+static void set_token_error(int err, bool has_token, Error **errp)
+{
+    if (err == EACCES && has_token) {
+        error_setg(errp, "vf-token is not the token that the PF and its VFs "
+                   "have now");
+    } else if (err == EACCES) {
+        error_setg(errp, "the device requires a vf-token: it is a VF whose PF "
+                   "is bound to vfio-pci, or such a PF with VFs in use");
+    } else {
+        error_setg(errp, "vf-token was refused");
+        error_append_hint(errp, "Linux takes it with an iommufd from 6.17 on, "
+                          "and only for a VF whose PF is bound to vfio-pci, or "
+                          "such a PF; leave vf-token out otherwise\n");
+    }
+}
+
 static void set_bind_error(VFIODevice *vbasedev, IOMMUFDBackend *be, int err,
                            Error **errp)
 {
     ERRP_GUARD();
+    bool has_token = device_token(vbasedev);
 
+    if (err == EACCES || (err == EINVAL && has_token)) {
+        set_token_error(err, has_token, errp);
+        error_prepend(errp, "VFIO_DEVICE_BIND_IOMMUFD failed: ");
+        return;
+    }
     error_setg_errno(errp, err, "VFIO_DEVICE_BIND_IOMMUFD failed (device fd "
                      "%d, iommufd fd %d)", vbasedev->fd, be->fd);
     if (err == EPERM) {
@@ -97,7 +148,8 @@ static void set_bind_error(VFIODevice *vbasedev, IOMMUFDBackend *be, int err,
 static bool cdev_bind(VFIODevice *vbasedev, Error **errp)
 {
     IOMMUFDBackend *be = vbasedev->iommufd;
-    struct vfio_device_bind_iommufd cmd = { .argsz = sizeof(cmd) };
+    const QemuUUID *token = device_token(vbasedev);
+    VFIOBind cmd = { .argsz = offsetof(VFIOBind, token_uuid_ptr) };
     int ret;
 
     if (!iommufd_backend_connect(be, errp)) {
@@ -108,6 +160,11 @@ static bool cdev_bind(VFIODevice *vbasedev, Error **errp)
     }
 
     cmd.iommufd = be->fd;
+    if (token) {
+        cmd.argsz = sizeof(cmd);
+        cmd.flags = VFIO_DEVICE_BIND_FLAG_TOKEN;
+        cmd.token_uuid_ptr = (uintptr_t)token->data;
+    }
     ret = iommufd_backend_call(be, IOMMUFD_IOCTL_BIND, vbasedev->fd, &cmd);
     if (ret) {
         trace_vfio_iommufd_bind_failed(be->fd, vbasedev->name, vbasedev->fd,

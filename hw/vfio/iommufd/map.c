@@ -18,11 +18,18 @@ static int add_populated(MemoryRegionSection *section, void *opaque)
     return 0;
 }
 
-/* flatview_cb: @opaque gains what of this range is pinned by being mapped. */
+/* Of one IOAS: what of its address space is pinned by being mapped. */
+typedef struct Pinned {
+    uint64_t bytes;
+    bool roms;                  /* mapped as well */
+} Pinned;
+
+/* flatview_cb */
 static bool add_pinned(Int128 start, Int128 len, const MemoryRegion *const_mr,
                        hwaddr offset_in_region, void *opaque)
 {
     MemoryRegion *mr = (MemoryRegion *)const_mr;
+    Pinned *pinned = opaque;
     MemoryRegionSection section = {
         .mr = mr,
         .offset_within_region = offset_in_region,
@@ -32,20 +39,48 @@ static bool add_pinned(Int128 start, Int128 len, const MemoryRegion *const_mr,
     if (memory_region_has_ram_discard_manager(mr)) {
         ram_discard_manager_replay_populated(
             memory_region_get_ram_discard_manager(mr), &section, add_populated,
-            opaque);
-    } else if (memory_region_is_ram(mr) && !memory_region_is_rom(mr) &&
+            &pinned->bytes);
+    } else if (memory_region_is_ram(mr) &&
+               (pinned->roms || !memory_region_is_rom(mr)) &&
                !memory_region_is_ram_device(mr)) {
-        *(uint64_t *)opaque += int128_get64(len);
+        pinned->bytes += int128_get64(len);
     }
     return false;
 }
 
-static uint64_t bytes_to_pin(AddressSpace *as)
+static uint64_t container_bytes(const VFIOIOMMUFDContainer *container)
 {
-    uint64_t bytes = 0;
+    AddressSpace *as = container->bcontainer.space->as;
+    Pinned pinned = { .roms = !vfio_iommufd_container_nests(container) };
 
     RCU_READ_LOCK_GUARD();
-    flatview_for_each_range(address_space_to_flatview(as), add_pinned, &bytes);
+    flatview_for_each_range(address_space_to_flatview(as), add_pinned, &pinned);
+    return pinned.bytes;
+}
+
+/*
+ * Each IOAS pins the guest's memory for itself: one an iommufd, and one more
+ * for its devices outside a nesting vIOMMU.
+ * @ioases: out: how many there are, with that of @container
+ */
+static uint64_t bytes_to_pin(const VFIOIOMMUFDContainer *container,
+                             unsigned *ioases)
+{
+    uint64_t bytes = container_bytes(container);
+    VFIODevice *vbasedev;
+
+    *ioases = 1;
+    QLIST_FOREACH(vbasedev, &vfio_device_list, global_next) {
+        const VFIOContainerBase *other = vbasedev->bcontainer;
+
+        /* Each by the first of its devices; ours may have none yet. */
+        if (other && other != &container->bcontainer &&
+            vbasedev == QLIST_FIRST(&other->device_list) &&
+            object_dynamic_cast(OBJECT(other), TYPE_VFIO_IOMMU_IOMMUFD)) {
+            bytes += container_bytes(vfio_iommufd_container(other));
+            ++*ioases;
+        }
+    }
     return bytes;
 }
 
@@ -57,14 +92,20 @@ static void set_map_error(const VFIOIOMMUFDContainer *container, hwaddr iova,
                           ram_addr_t size, int err, Error **errp)
 {
     struct rlimit limit = { .rlim_cur = RLIM_INFINITY };
+    g_autofree char *where = NULL;
+    uint64_t bytes;
+    unsigned ioases;
 
     getrlimit(RLIMIT_MEMLOCK, &limit);
     if (err == ENOMEM && limit.rlim_cur != RLIM_INFINITY) {
+        bytes = bytes_to_pin(container, &ioases);
+        if (ioases > 1) {
+            where = g_strdup_printf(" in %u IOASes", ioases);
+        }
         error_setg(errp, "no memory to pin 0x%" PRIx64 " bytes at 0x%"
                    HWADDR_PRIx ": the guest has %" PRIu64 " bytes to pin in "
-                   "all, RLIMIT_MEMLOCK allows the user %" PRIu64 " bytes",
-                   (uint64_t)size, iova,
-                   bytes_to_pin(container->bcontainer.space->as),
+                   "all%s, RLIMIT_MEMLOCK allows the user %" PRIu64 " bytes",
+                   (uint64_t)size, iova, bytes, where ?: "",
                    (uint64_t)limit.rlim_cur);
     } else {
         error_setg_errno(errp, err, "IOMMU_IOAS_MAP failed for 0x%" PRIx64
