@@ -3,9 +3,9 @@
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
- * A passed-through device blocks migration by itself.  A machine without one may
- * be saved, and its state be loaded where there is one: into another QEMU, or
- * into the same after the device was plugged.
+ * A passed-through device blocks migration by itself.  A machine without one
+ * may be saved, and its state be loaded where there is one: into another QEMU,
+ * or into the same after the device was plugged.
  */
 
 #include "qemu/osdep.h"

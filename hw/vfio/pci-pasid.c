@@ -237,7 +237,7 @@ static bool is_af_reset(VFIOPCIDevice *vdev, uint32_t addr, uint32_t val,
            sets_bits(addr, val, len, af + PCI_AF_CTRL, PCI_AF_CTRL_FLR);
 }
 
-/* From D3hot to D0, PCI Power Management 5.4.1; a bit says if it keeps state. */
+/* From D3hot to D0, PCI Power Management 5.4.1; a bit says if state is kept. */
 static bool is_power_up(VFIOPCIDevice *vdev, uint32_t addr, uint32_t val,
                         int len)
 {

@@ -3,8 +3,8 @@
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
- * An edu device, translated by intel_iommu.c itself: what it gets with nested=on
- * beside passed-through ones, and what later QEMUs mended.
+ * An edu device, translated by intel_iommu.c itself: what it gets with
+ * nested=on beside passed-through ones, and what later QEMUs mended.
  */
 
 #include "qemu/osdep.h"
@@ -26,7 +26,7 @@
 /* Are addresses of RAM as well, as the pages behind pass-through */
 #define IOVA_SRC        0x03100000ULL
 #define IOVA_DST        0x03101000ULL
-/* Beyond what 4 levels reach, and as far up as 5 levels do; in the middle of it */
+/* Beyond what 4 levels reach, as far up as 5 levels do, and in no table */
 #define IOVA_WIDE       (1ULL << 55 | IOVA_SRC)
 #define IOVA_TOP        (~0ULL << 56 | IOVA_SRC)
 #define IOVA_NOWHERE    (1ULL << 60 | IOVA_SRC)
@@ -106,7 +106,7 @@ static void inv(World *w, uint64_t lo, uint64_t hi)
     g_assert_true(qvtd_invalidate(&w->v, lo, hi));
 }
 
-/* What the device finds at @iova: the letter that a page is filled with, or 0 */
+/* What the device finds at @iova: the letter that a page is full of, or 0 */
 static char read_at(World *w, uint64_t iova)
 {
     qtest_memset(w->qts, PAGE_A, 'A', PAGE);
@@ -191,7 +191,7 @@ static void test_read_only(void)
     stop(&w);
 }
 
-/* Fault records of requests without PASID, though the table is one of a PASID */
+/* Of requests without PASID, though the table is one of a PASID */
 
 static void test_fault(void)
 {

@@ -284,7 +284,7 @@ static void test_bypass(void)
     if (!bdf2) {
         return;
     }
-    one = vfio_device(vtd_host_device(), "iommufd=iommufd0,addr=4");
+    one = vfio_device(vtd_host_device(), "iommufd=iommufd0,bus=pcie.0,addr=4");
     two = vfio_device(bdf2, "iommufd=iommufd0,bus=down");
     devices = g_strconcat(
         "-device pxb-pcie,id=pxb,bus_nr=" stringify(EXPANDER_BUS) ",addr=7,"

@@ -201,11 +201,12 @@ void nested_reset_bus(NestedTest *t, uint16_t sid)
 
 void nested_setup_props(NestedTest *t, const char *props)
 {
+    const char *token = getenv("VTD_TEST_TOKEN");
     g_autofree char *device = NULL;
 
     device = g_strdup_printf("-device vfio-pci,id=dev,host=%s,"
-                             "iommufd=iommufd0,addr=%d", vtd_host_device(),
-                             SLOT);
+                             "iommufd=iommufd0,addr=%d%s%s", vtd_host_device(),
+                             SLOT, token ? ",vf-token=" : "", token ?: "");
     nested_start_props(t, props, device);
     nested_setup_device(t, 0, QPCI_DEVFN(SLOT, 0));
     nested_build_tables(t);

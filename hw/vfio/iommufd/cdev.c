@@ -79,8 +79,8 @@ out_prepend:
 }
 
 /*
- * Linux 6.17 appended a token to the struct, and QEMU's headers are older.  argsz
- * tells the kernel which of the two it is given.
+ * Linux 6.17 appended a token to the struct, and QEMU's headers are older.
+ * argsz tells the kernel which of the two it is given.
  */
 #ifndef VFIO_DEVICE_BIND_FLAG_TOKEN
 #define VFIO_DEVICE_BIND_FLAG_TOKEN (1 << 0)
