@@ -8,6 +8,7 @@
 #include "qemu/bswap.h"
 #include "hw/i386/intel_iommu_internal.h"
 #include "libqos/number-from.h"
+#include "libqos/patience.h"
 #include "vtd-storm.h"
 
 #define PAGE            4096ULL
@@ -32,6 +33,8 @@
 #define DESCRIPTORS     120
 #define REGISTERS       16
 #define TESTDEV_GROUPS  8
+#define IDLE_US         1000    /* between two looks at a queue at work */
+#define IDLE_POLLS      60000
 #define TESTDEV_COMMANDS    8       /* a round */
 #define STOPS           8       /* of the queue that a round makes up for */
 
@@ -336,6 +339,19 @@ static void fill_descriptor(Storm *s, uint64_t desc[4])
     }
 }
 
+/* With nested=on, what is too much for one go is done later. */
+static void wait_idle(Storm *s)
+{
+    unsigned polls = 0;
+
+    while (qvtd_readq(s->vtd, DMAR_IQH_REG) !=
+           qvtd_readq(s->vtd, DMAR_IQT_REG) &&
+           !(qvtd_readl(s->vtd, DMAR_FSTS_REG) & VTD_FSTS_IQE) &&
+           has_patience(&polls, IDLE_POLLS)) {
+        g_usleep(IDLE_US);
+    }
+}
+
 /*
  * A queue that stopped, or that is somewhere else by now: one that holds
  * nothing but waits can be emptied from wherever its head is.
@@ -359,12 +375,11 @@ static void drain_queue(Storm *s)
     head = qvtd_readq(s->vtd, DMAR_IQH_REG) >> 4;
     tail = head ? 0 : 1 << 4;
     write_reg(s, DMAR_IQT_REG, 8, tail);
-    /*
-     * This alone lets the queue run with ecap-nest=on, from whatever tail it
-     * has; elsewhere it takes a tail.
-     */
+    /* This alone lets a queue that stopped run, from whatever tail it has. */
     write_reg(s, DMAR_FSTS_REG, 4, UINT32_MAX);
+    wait_idle(s);
     write_reg(s, DMAR_IQT_REG, 8, tail);
+    wait_idle(s);
     command(s, VTD_GCMD_QIE, 0);
     g_assert_cmphex(qvtd_readl(s->vtd, DMAR_GSTS_REG) & VTD_GSTS_QIES, ==, 0);
 }
@@ -382,6 +397,7 @@ static unsigned run_to(Storm *s, uint64_t tail, unsigned shift)
         uint64_t slots[4] = { wait_lo(s), s->base + STATUS_PAGE * PAGE };
 
         write_reg(s, DMAR_IQT_REG, 8, tail << shift);
+        wait_idle(s);
         if (!(qvtd_readl(s->vtd, DMAR_FSTS_REG) & VTD_FSTS_IQE)) {
             return tail;
         }
