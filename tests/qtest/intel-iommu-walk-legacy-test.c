@@ -1,20 +1,26 @@
 /*
- * QTest cases for legacy root tables under intel-iommu,ecap-nest=on
+ * QTest cases for other modes of the root table of intel-iommu,ecap-nest=on
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
- * QEMU's own translation serves them, in a unit that may report more than it
- * was written for.  A case is a row.  Faults are named as VT-d 7.1.2 does.
+ * QEMU's own translation serves legacy mode, in a unit that may report more than
+ * it was written for.  A case is a row.  Faults are named as VT-d 7.1.2 does.
  */
 
 #include "qemu/osdep.h"
 #include "hw/i386/intel_iommu_internal.h"
 #include "intel-iommu-walk-world.h"
+#include "libqos/patience.h"
+#include "libqos/pci-pc.h"
+#include "qobject/qdict.h"
 
 #define AW57            "ecap-nest=on,aw-bits=57"
 #define ADDRESS         0x000ffffffffff000ULL
 #define INTERRUPT       0xfee00000ULL
 #define TT_PASS_THROUGH (2ULL << 2)
+#define TTM_ABORT       (3ULL << 10)
+#define POLL_US         10000
+#define PATIENCE        3000            /* polls */
 
 typedef struct LegacyRow {
     const char *name;
@@ -80,6 +86,61 @@ static void test_legacy(gconstpointer opaque)
     world_stop(&w);
 }
 
+static void await(QTestState *qts, const char *query, const char *status)
+{
+    unsigned polls = 0;
+    bool there;
+
+    do {
+        QDict *ret = qtest_qmp_assert_success_ref(qts, "{ 'execute': %s }",
+                                                  query);
+
+        there = !g_strcmp0(qdict_get_try_str(ret, "status"), status);
+        qobject_unref(ret);
+        if (!there) {
+            g_usleep(POLL_US);
+        }
+    } while (!there && has_patience(&polls, PATIENCE));
+}
+
+/* State that is loaded has the mode of its root table: all DMA is aborted. */
+static void test_loaded(void)
+{
+    g_autofree char *unit = qvtd_unit_props("ecap-nest=on");
+    g_autofree char *name = g_strdup_printf("%s/vtd-state-%d", g_get_tmp_dir(),
+                                            getpid());
+    g_autofree char *uri = g_strdup_printf("file:%s", name);
+    g_autofree char *rom = world_rom_file();
+    QVTDFault fault;
+    World from, to;
+
+    world_start(&from, &(WorldSetup) {});
+    qvtd_set_root(&from.vtd, from.vtd.root, TTM_ABORT);
+    world_translate(&from);
+    qtest_qmp_assert_success(from.qts, "{ 'execute': 'migrate', 'arguments': "
+                             "{ 'uri': %s } }", uri);
+    await(from.qts, "query-migrate", "completed");
+    to = from;
+    world_stop(&from);
+
+    to.qts = qtest_initf("-M q35 -m 256M -nodefaults -vga none -bios %s "
+                         "-device intel-iommu,%s -device edu,addr=4,"
+                         "dma_mask=0xffffffffffffffff -incoming %s", rom,
+                         unit, uri);
+    await(to.qts, "query-status", "running");
+    unlink(rom);
+    unlink(name);
+    to.vtd.qts = to.qts;
+    to.bus = qpci_new_pc(to.qts, NULL);
+    qvtd_edu_init(&to.edu, &to.vtd, qpci_device_find(to.bus,
+                                                     QPCI_DEVFN(4, 0)));
+    g_assert_cmphex(qvtd_readl(&to.vtd, DMAR_GSTS_REG) & VTD_GSTS_TES, !=, 0);
+    g_assert_cmpint(world_write(&to, to.iova), ==, NO_PAGE);
+    g_assert_true(qvtd_take_fault(&to.vtd, &fault));
+    g_assert_cmphex(fault.reason, ==, 0x30);
+    world_stop(&to);
+}
+
 int main(int argc, char **argv)
 {
     int i;
@@ -91,5 +152,6 @@ int main(int argc, char **argv)
 
         qtest_add_data_func(path, &legacy_rows[i], test_legacy);
     }
+    qtest_add_func("/vtd-walk/loaded", test_loaded);
     return g_test_run();
 }
