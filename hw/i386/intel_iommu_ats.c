@@ -33,6 +33,14 @@ static VTDWalkTLP ats_tlp(IntelIOMMUState *s, PCIDevice *dev,
     };
 }
 
+/* VT-d 3.14: without PASID that is an interrupt, and never translated. */
+static bool ats_is_interrupt(const VTDWalkTLP *tlp)
+{
+    return tlp->pasid == PCI_NO_PASID &&
+           tlp->addr >= VTD_INTERRUPT_ADDR_FIRST &&
+           tlp->addr <= VTD_INTERRUPT_ADDR_LAST;
+}
+
 static void ats_fill(PCIATSTranslation *out, uint64_t addr,
                      const VTDWalkPage *page)
 {
@@ -58,6 +66,19 @@ static void ats_fill_untranslated(PCIATSTranslation *out, uint64_t addr)
     };
 
     ats_fill(out, addr, &page);
+}
+
+/* The device is to send it untranslated; it can be written only. */
+static void ats_fill_interrupt(PCIATSTranslation *out, uint64_t addr)
+{
+    const VTDWalkPage page = {
+        .out = addr,
+        .size_lg2 = VTD_PAGE_SHIFT_4K,
+        .write = true,
+    };
+
+    ats_fill(out, addr, &page);
+    out->untranslated = true;
 }
 
 /* Legacy root tables know of no PASID. */
@@ -117,19 +138,26 @@ static bool ats_translated(void *opaque, PCIDevice *dev, uint64_t addr,
 
 /*
  * A translation request for writing gets what rights there are, so it is
- * tried for reading too; dirty bits are set for what is granted.
+ * tried for reading too; dirty bits are set for what is granted.  Without
+ * ECAP.NWFS each is one for writing.
  */
 static bool ats_request(void *opaque, PCIDevice *dev,
                         const PCIPASIDPrefix *prefix, uint64_t addr,
                         bool write, PCIATSTranslation *page)
 {
     IntelIOMMUState *s = opaque;
-    VTDWalkTLP tlp = ats_tlp(s, dev, prefix, addr, write, VTD_AT_TRANSLATION);
+    VTDWalkTLP tlp;
     VTDWalkPage walked;
 
+    write |= !(s->ecap & VTD_ECAP_NWFS);
+    tlp = ats_tlp(s, dev, prefix, addr, write, VTD_AT_TRANSLATION);
     QEMU_LOCK_GUARD(&s->iommu_lock);
     if (!(s->ecap & VTD_ECAP_DT) || !vtd_walk_active(s)) {
         return false;
+    }
+    if (ats_is_interrupt(&tlp)) {
+        ats_fill_interrupt(page, addr);
+        return !vtd_walk_check_context_locked(s, &tlp);
     }
     if (!vtd_walk_tlp_locked(s, &tlp, &walked)) {
         return false;
@@ -173,7 +201,7 @@ static void ats_page_request(void *opaque, PCIDevice *dev,
         QEMU_LOCK_GUARD(&s->iommu_lock);
         if (vtd_walk_active(s)) {
             tlp.page_request = true;
-            fault = vtd_walk_check_page_request_locked(s, &tlp);
+            fault = vtd_walk_check_context_locked(s, &tlp);
         } else {
             ats_report_legacy(s, &tlp, fault);
         }
@@ -212,6 +240,9 @@ void vtd_ats_realize(IntelIOMMUState *s, PCIBus *bus)
 {
     if (s->ecap_nest) {
         s->walk->bus = bus;
+        object_property_add_uint32_ptr(OBJECT(s), "x-inject-ite",
+                                       &s->walk->inject_ite,
+                                       OBJ_PROP_FLAG_READWRITE);
         pci_ats_setup_iommu(bus, &ats_ops, s);
     }
 }

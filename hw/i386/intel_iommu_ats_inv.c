@@ -10,9 +10,11 @@
 
 #include "qemu/osdep.h"
 #include "qemu/host-utils.h"
+#include "block/block.h"
 #include "hw/pci/pci_ats.h"
 #include "trace.h"
 #include "intel_iommu_ats.h"
+#include "intel_iommu_fault.h"
 #include "intel_iommu_prq.h"
 #include "intel_iommu_walk_internal.h"
 #include "intel_iommu_walk_state.h"
@@ -20,7 +22,6 @@
 /* PFSID, of which QEMU's own check knows nothing: reserved without DIT */
 #define DESC_PFSID      0xfff000000000f000ULL
 
-#define FSTS_ITE        (1u << 6)
 /* IQERCD_REG, VT-d 11.4.9.9 */
 #define DMAR_IQERCD_REG 0xb0
 #define IQERCD_ITESID   32
@@ -46,8 +47,14 @@ static void set_range(PCIATSInvalidation *inv, uint64_t addr, bool s)
 static void request(IntelIOMMUState *s, uint16_t sid,
                     const PCIATSInvalidation *inv)
 {
-    bool done = pci_ats_invalidate(s->walk->bus, sid, inv);
+    bool done = (!s->walk_strict ||
+                 pci_ats_is_enabled(s->walk->bus, sid)) &&
+                pci_ats_invalidate(s->walk->bus, sid, inv);
 
+    if (s->walk->inject_ite) {
+        s->walk->inject_ite--;
+        done = false;
+    }
     trace_vtd_ats_invalidate(sid, inv->pasid, inv->global, inv->first,
                              inv->last, done);
     if (!done) {
@@ -104,10 +111,23 @@ void vtd_ats_do_inv_desc(IntelIOMMUState *s, uint8_t type, uint64_t val[2])
 
 /* Timed out */
 
+/*
+ * VT-d 6.5.4: what was translated before is in memory when the wait descriptor
+ * completes.  Only disks have DMA that lasts longer than its translation.
+ */
+static void drain_dma(IntelIOMMUState *s)
+{
+    if (s->walk_strict && s->walk->drain) {
+        bdrv_drain_all();
+    }
+    s->walk->drain = false;
+}
+
 bool vtd_ats_do_abort_wait(IntelIOMMUState *s)
 {
     uint32_t fsts;
 
+    drain_dma(s);
     if (!s->walk->inv_timed_out) {
         return false;
     }
@@ -115,9 +135,9 @@ bool vtd_ats_do_abort_wait(IntelIOMMUState *s)
     fsts = ldl_le_p(&s->csr[DMAR_FSTS_REG]);
     stq_le_p(&s->csr[DMAR_IQERCD_REG],
              (uint64_t)s->walk->inv_sid << IQERCD_ITESID);
-    stl_le_p(&s->csr[DMAR_FSTS_REG], fsts | FSTS_ITE);
+    stl_le_p(&s->csr[DMAR_FSTS_REG], fsts | VTD_FSTS_ITE);
     trace_vtd_ats_inv_timed_out(s->walk->inv_sid);
-    if (!(fsts & FSTS_ITE)) {
+    if (!(fsts & VTD_FSTS_ITE)) {
         vtd_core_fault_event(s, fsts);
     }
     return true;
@@ -125,7 +145,7 @@ bool vtd_ats_do_abort_wait(IntelIOMMUState *s)
 
 bool vtd_ats_inv_timed_out(IntelIOMMUState *s)
 {
-    return ldl_le_p(&s->csr[DMAR_FSTS_REG]) & FSTS_ITE;
+    return ldl_le_p(&s->csr[DMAR_FSTS_REG]) & VTD_FSTS_ITE;
 }
 
 void vtd_ats_fsts_written(IntelIOMMUState *s)
@@ -133,17 +153,20 @@ void vtd_ats_fsts_written(IntelIOMMUState *s)
     uint32_t fsts = ldl_le_p(&s->csr[DMAR_FSTS_REG]);
 
     /* ITE is set with ecap-nest=on only; IQE by every unit. */
-    if (s->qi_enabled && !(fsts & (FSTS_ITE | VTD_FSTS_IQE))) {
+    if (s->qi_enabled && !(fsts & (VTD_FSTS_ITE | VTD_FSTS_IQE))) {
         vtd_core_fetch(s);
     }
 }
 
 void vtd_ats_reset(IntelIOMMUState *s)
 {
+    vtd_fault_reset(s);
+    vtd_walk_version_init(s);
     if (s->ecap_nest) {
         s->walk->inv_timed_out = false;
+        s->walk->drain = false;
         stl_le_p(&s->w1cmask[DMAR_FSTS_REG],
-                 ldl_le_p(&s->w1cmask[DMAR_FSTS_REG]) | FSTS_ITE);
+                 ldl_le_p(&s->w1cmask[DMAR_FSTS_REG]) | VTD_FSTS_ITE);
         if (!s->prq) {
             vtd_prq_setup(s, &vtd_ats_prq_ops);
         }

@@ -64,6 +64,20 @@ enum {
     VTD_SM_S1_AD_FAILED = 0x91,     /* SFS.10 */
 };
 
+/* ECAP_REG, VT-d 11.4.3: what QEMU has no name for */
+#define VTD_ECAP_C              (1ULL << 0)
+#define VTD_ECAP_MTS            (1ULL << 25)
+#define VTD_ECAP_NEST           (1ULL << 26)
+#define VTD_ECAP_NWFS           (1ULL << 33)
+#define VTD_ECAP_EAFS           (1ULL << 34)
+#define VTD_ECAP_SLADS          (1ULL << 45)
+#define VTD_ECAP_SMPWC          (1ULL << 48)
+#define VTD_ECAP_RPS            (1ULL << 49)
+#define VTD_ECAP_RPRIVS         (1ULL << 53)
+/* CAP_REG, VT-d 11.4.2 */
+#define VTD_CAP_ESIRTPS         (1ULL << 62)
+#define VTD_CAP_ESRTPS          (1ULL << 63)
+
 /* Context entry, scalable mode, VT-d 9.4 */
 #define VTD_SM_CE_DTE           (1ULL << 2)
 #define VTD_SM_CE_PASIDE        (1ULL << 3)
@@ -144,6 +158,19 @@ void vtd_core_reg_write(IntelIOMMUState *s, hwaddr addr, uint64_t val,
 
 /* A fault event for a new bit of FSTS_REG, which had @fsts before. */
 void vtd_core_fault_event(IntelIOMMUState *s, uint32_t fsts);
+
+/* A fault record, BQL held; its F bit, and what follows, is set. */
+void vtd_core_record_fault(IntelIOMMUState *s, uint16_t sid, uint64_t hi,
+                           uint64_t lo);
+
+/**
+ * vtd_core_notify: Tell the notifiers of an address space.
+ *
+ * Each of them gets its own part of the event: a page, or what a guest
+ * invalidates, may cross the interrupt range, where none is.
+ */
+void vtd_core_notify(VTDAddressSpace *as, const IOMMUTLBEvent *event);
+void vtd_core_notify_one(IOMMUNotifier *n, const IOMMUTLBEvent *event);
 
 /* Go on with the invalidation queue. */
 void vtd_core_fetch(IntelIOMMUState *s);

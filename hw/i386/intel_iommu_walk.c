@@ -9,7 +9,6 @@
 
 #include "qemu/osdep.h"
 #include "qemu/lockable.h"
-#include "qapi/error.h"
 #include "hw/pci/pci_bus.h"
 #include "hw/i386/x86-iommu.h"
 #include "trace.h"
@@ -17,91 +16,7 @@
 #include "intel_iommu_walk_cache.h"
 #include "intel_iommu_walk_state.h"
 
-/* ECAP_REG, VT-d 11.4.3 */
-#define ECAP_NEST       (1ULL << 26)
-#define ECAP_PSS(bits)  ((uint64_t)((bits) - 1) << 35)
-#define ECAP_DIT        (1ULL << 41)
-#define ECAP_SLADS      (1ULL << 45)
-#define ECAP_SMPWC      (1ULL << 48)
-/* CAP_REG, VT-d 11.4.2 */
-#define CAP_FL5LP       (1ULL << 60)
-#define CAP_SAGAW_57    (8ULL << VTD_CAP_SAGAW_SHIFT)
-
-#define AW_57           57
-
 #define TTM_SCALABLE    1
-
-/* log2 of the pages of all addresses */
-#define MAMV_MAX        (64 - VTD_PAGE_SHIFT)
-
-/* Configuration */
-
-bool vtd_walk_decide_config(IntelIOMMUState *s, Error **errp)
-{
-    if (s->mamv != VTD_MAMV && !s->ecap_nest) {
-        error_setg(errp, "intel-iommu: x-mamv=%u requires ecap-nest=on",
-                   s->mamv);
-        return false;
-    }
-    if (s->mamv > MAMV_MAX) {
-        error_setg(errp, "intel-iommu: x-mamv=%u, must be %u or less", s->mamv,
-                   MAMV_MAX);
-        return false;
-    }
-    if (!s->ecap_nest) {
-        if (s->fs5lp && !s->nested) {
-            error_setg(errp, "intel-iommu: fs5lp=on needs a unit that walks 5 "
-                       "levels: add nested=on or ecap-nest=on");
-            return false;
-        }
-        return true;
-    }
-    if (s->aw_bits != VTD_HOST_AW_39BIT && s->aw_bits != VTD_HOST_AW_48BIT &&
-        s->aw_bits != AW_57) {
-        error_setg(errp, "intel-iommu: aw-bits=%u with ecap-nest=on: the width "
-                   "of stage 2 must be %d, %d or %d", s->aw_bits,
-                   VTD_HOST_AW_39BIT, VTD_HOST_AW_48BIT, AW_57);
-        return false;
-    }
-    if (!s->dma_translation) {
-        error_setg(errp, "intel-iommu: ecap-nest=on translates DMA: it can't be"
-                   " combined with dma-translation=off");
-        return false;
-    }
-    if (s->switched_off) {
-        error_setg(errp, "intel-iommu: ecap-nest=on requires scalable mode and "
-                   "first-stage translation, but %s=off was given",
-                   s->switched_off);
-        return false;
-    }
-    s->scalable_mode = true;
-    s->flts = true;
-    return true;
-}
-
-void vtd_walk_cap_init(IntelIOMMUState *s)
-{
-    if (!s->ecap_nest) {
-        return;
-    }
-    if (X86_IOMMU_DEVICE(s)->dt_supported) {
-        s->ecap |= ECAP_DIT | VTD_ECAP_PRS | VTD_ECAP_PDS;
-    }
-    s->ecap |= ECAP_NEST | ECAP_SMPWC | ECAP_SLADS |
-               VTD_ECAP_SLTS | (s->srs ? VTD_ECAP_SRS : 0) |
-               VTD_ECAP_PASID | ECAP_PSS(VTD_PASID_ID_SHIFT);
-    /*
-     * Of any MGAW, as client hardware does it: the 4 levels of stage 1 must be
-     * among SAGAW for Linux to use a unit that has both stages.
-     */
-    s->cap |= VTD_CAP_SAGAW_48bit;
-    if (s->aw_bits == AW_57) {
-        s->cap |= CAP_SAGAW_57;
-    }
-    if (s->fs5lp) {
-        s->cap |= CAP_FL5LP;
-    }
-}
 
 void vtd_walk_reset_locked(IntelIOMMUState *s)
 {
@@ -117,6 +32,23 @@ void vtd_walk_reset_locked(IntelIOMMUState *s)
     vtd_walk_cache_clear(s->walk->cache);
     vtd_walk_psc_clear(s->walk->psc);
     s->walk->ttm = vtd_core_ttm(s);
+}
+
+bool vtd_walk_keeps_caches(IntelIOMMUState *s)
+{
+    if (!s->ecap_nest || !s->walk_strict || s->cap & VTD_CAP_ESRTPS) {
+        return false;
+    }
+    QEMU_LOCK_GUARD(&s->iommu_lock);
+    s->walk->ttm = vtd_core_ttm(s);
+    return true;
+}
+
+void vtd_walk_loaded(IntelIOMMUState *s)
+{
+    if (s->ecap_nest) {
+        s->walk->ttm = vtd_core_ttm(s);
+    }
 }
 
 bool vtd_walk_owns(IntelIOMMUState *s)
@@ -211,7 +143,7 @@ static int walk_pasid(IntelIOMMUState *s, Requester *r, VTDContextEntry *ce,
 
 static int walk_pass_through(const VTDWalkRequest *req, VTDWalkPage *page)
 {
-    if (req->addr >> req->iommu->aw_bits) {
+    if (req->addr & ~VTD_HAW_MASK(req->iommu->aw_bits)) {
         return -VTD_SM_BEYOND;
     }
     *page = (VTDWalkPage) {
@@ -300,15 +232,24 @@ static int walk_tables(IntelIOMMUState *s, Requester *r, VTDWalkPage *page)
     if (ret) {
         return ret;
     }
-    cached = vtd_walk_iotlb_find(s->walk->cache, r->tag, tlp->addr);
+    /* By the book a translation is that of its entry's domain-id. */
+    if (s->walk_strict) {
+        ret = walk_pasid(s, r, &ce, &req.pasid);
+        if (ret) {
+            return ret;
+        }
+    }
+    cached = vtd_walk_iotlb_find(s->walk->cache, r->tag, tlp->addr, req.pasid);
     if (cached && !tlp->exec && (tlp->write ? cached->write : cached->read)) {
         *page = *cached;
         return 0;
     }
 
-    ret = walk_pasid(s, r, &ce, &req.pasid);
-    if (ret) {
-        return ret;
+    if (!req.pasid) {
+        ret = walk_pasid(s, r, &ce, &req.pasid);
+        if (ret) {
+            return ret;
+        }
     }
     req.priv = r->tag.priv;
     req.pasid_id = r->tag.pasid;
@@ -393,8 +334,7 @@ bool vtd_walk_check_translated_locked(IntelIOMMUState *s, const VTDWalkTLP *tlp)
     return !ret;
 }
 
-int vtd_walk_check_page_request_locked(IntelIOMMUState *s,
-                                       const VTDWalkTLP *tlp)
+int vtd_walk_check_context_locked(IntelIOMMUState *s, const VTDWalkTLP *tlp)
 {
     Requester r = { .tlp = tlp };
     VTDContextEntry ce;
@@ -405,6 +345,23 @@ int vtd_walk_check_page_request_locked(IntelIOMMUState *s,
         walk_report(s, &r, -ret);
     }
     return -ret;
+}
+
+/*
+ * vhost keeps what it asked for, and what it reads it may write later: it gets
+ * the rights there are, as for a translation request, with the dirty bits set.
+ */
+static void walk_widen_locked(IntelIOMMUState *s, const VTDWalkTLP *read,
+                              VTDWalkPage *page)
+{
+    VTDWalkTLP write = *read;
+    Requester r = { .tlp = &write };
+    VTDWalkPage wider;
+
+    write.write = true;
+    if (!walk_tables(s, &r, &wider) && wider.read) {
+        *page = wider;
+    }
 }
 
 bool vtd_walk_translate(VTDAddressSpace *as, hwaddr addr,
@@ -427,6 +384,9 @@ bool vtd_walk_translate(VTDAddressSpace *as, hwaddr addr,
         entry->addr_mask = 0;
         entry->perm = IOMMU_NONE;
         return false;
+    }
+    if (!page.write && as->notifier_flags != IOMMU_NOTIFIER_NONE) {
+        walk_widen_locked(s, &tlp, &page);
     }
 
     mask = vtd_walk_page_mask(page.size_lg2);

@@ -29,11 +29,42 @@ bool vtd_walk_decide_config(IntelIOMMUState *s, Error **errp);
  */
 void vtd_walk_cap_init(IntelIOMMUState *s);
 
+/* End of realize's and each reset's initialisation of registers: VER_REG. */
+void vtd_walk_version_init(IntelIOMMUState *s);
+
+/* Behind vtd_walk_reg(). */
+hwaddr vtd_walk_profile_reg(hwaddr addr);
+
+/* Where intel_iommu.c has the register that a guest finds at @addr */
+static inline hwaddr vtd_walk_reg(IntelIOMMUState *s, hwaddr addr)
+{
+    return unlikely(s->walk_profile) ? vtd_walk_profile_reg(addr) : addr;
+}
+
 /**
  * vtd_walk_reset_locked: The root pointer or translation enable changed, or
  * the unit is reset.  Empties the caches.  The IOMMU lock is held.
  */
 void vtd_walk_reset_locked(IntelIOMMUState *s);
+
+/**
+ * vtd_walk_keeps_caches: Before a new root pointer, or a switch of translation,
+ * empties the caches.  The IOMMU lock is not held.
+ *
+ * Return: true if they stay: x-strict=on, and CAP.ESRTPS is 0.
+ */
+bool vtd_walk_keeps_caches(IntelIOMMUState *s);
+
+/* Migration brought new registers. */
+void vtd_walk_loaded(IntelIOMMUState *s);
+
+/**
+ * vtd_walk_check_notifier: A user of @as wants to be notified as @flags say.
+ *
+ * Return: false with @errp if the walk can't serve it.
+ */
+bool vtd_walk_check_notifier(IntelIOMMUState *s, VTDAddressSpace *as,
+                             IOMMUNotifierFlag flags, Error **errp);
 
 /* Behind vtd_walk_active(). */
 bool vtd_walk_owns(IntelIOMMUState *s);

@@ -102,7 +102,7 @@ static unsigned size_lg2(unsigned size)
 }
 
 const VTDWalkPage *vtd_walk_iotlb_find(VTDWalkCache *cache, VTDWalkTag tag,
-                                       hwaddr addr)
+                                       hwaddr addr, const VTDWalkPasid *of)
 {
     IotlbEntry key = { .tag = pack_tag(tag) }, *e;
 
@@ -114,7 +114,7 @@ const VTDWalkPage *vtd_walk_iotlb_find(VTDWalkCache *cache, VTDWalkTag tag,
         }
         key.frame = (addr & mask) >> VTD_PAGE_SHIFT_4K;
         e = g_hash_table_lookup(cache->iotlb, &key);
-        if (e) {
+        if (e && (!of || (e->did == of->did && e->pgtt == of->pgtt))) {
             e->found = e->page;
             e->found.out |= addr & ~mask;
             return &e->found;
@@ -224,7 +224,9 @@ void vtd_walk_cache_invalidate(VTDWalkCache *cache,
 {
     IotlbSweep sweep = { cache, inv };
 
-    g_hash_table_foreach_remove(cache->iotlb, iotlb_doomed, &sweep);
+    if (!inv->pasid_cache || !inv->strict) {
+        g_hash_table_foreach_remove(cache->iotlb, iotlb_doomed, &sweep);
+    }
     if (inv->pasid_cache) {
         g_hash_table_foreach_remove(cache->pasids, pasid_doomed,
                                     (gpointer)inv);

@@ -24,9 +24,13 @@ typedef struct VTDWalkTag {
     uint32_t pasid;         /* RID_PASID for a request without one */
 } VTDWalkTag;
 
-/* Return: the translation of @addr, or NULL; good until the next add. */
+/*
+ * @of: only a translation of this entry's type and domain-id; NULL: any
+ *
+ * Return: the translation of @addr, or NULL; good until the next add.
+ */
 const VTDWalkPage *vtd_walk_iotlb_find(VTDWalkCache *cache, VTDWalkTag tag,
-                                       hwaddr addr);
+                                       hwaddr addr, const VTDWalkPasid *of);
 void vtd_walk_iotlb_add(VTDWalkCache *cache, VTDWalkTag tag, hwaddr addr,
                         const VTDWalkPasid *pasid, const VTDWalkPage *page);
 
@@ -37,11 +41,12 @@ const VTDWalkPasid *vtd_walk_pasid_add(VTDWalkCache *cache, VTDWalkTag tag,
 
 /*
  * What an invalidation takes out: all that agrees in every field that counts.
- * A PASID-cache invalidation takes the entries out, and their translations;
- * the others translations only.
+ * A PASID-cache invalidation takes the entries out, and their translations
+ * unless @strict; the others translations only.
  */
 typedef struct VTDWalkInvalidation {
     bool pasid_cache;
+    bool strict;
     bool by_did;
     bool by_pasid;          /* translations through stage 1 only, too */
     bool by_page;
@@ -50,6 +55,9 @@ typedef struct VTDWalkInvalidation {
     uint32_t pasid;
     uint64_t first, last;   /* addresses of by_page, both inclusive */
 } VTDWalkInvalidation;
+
+/* intel_iommu_walk_notify.c: BQL held, IOMMU lock not, before the caches. */
+void vtd_walk_notify(IntelIOMMUState *s, const VTDWalkInvalidation *inv);
 
 void vtd_walk_cache_invalidate(VTDWalkCache *cache,
                                const VTDWalkInvalidation *inv);

@@ -23,6 +23,7 @@ typedef struct VTDWalkPasid {
     bool fpd;               /* no fault records: context, directory or entry */
     bool sre;               /* supervisor requests allowed */
     bool wpe;               /* supervisor writes obey R/W */
+    bool eafe;              /* extended-accessed bits in stage 1 */
     bool slade;             /* accessed and dirty bits in stage 2 */
     uint64_t s1_root;       /* guest-physical if nested */
     uint64_t s2_root;
@@ -89,12 +90,14 @@ bool vtd_walk_check_translated_locked(IntelIOMMUState *s,
                                       const VTDWalkTLP *tlp);
 
 /**
- * vtd_walk_check_page_request_locked: May a page request be queued?
+ * vtd_walk_check_context_locked: Does the context entry let the request pass?
+ *
+ * For what is not translated: a page request, or a translation request of an
+ * address that is told apart before any table.
  *
  * Return: 0, or the fault reason, recorded.
  */
-int vtd_walk_check_page_request_locked(IntelIOMMUState *s,
-                                       const VTDWalkTLP *tlp);
+int vtd_walk_check_context_locked(IntelIOMMUState *s, const VTDWalkTLP *tlp);
 
 /* Reasons that depend on whose address stage 2 translates */
 typedef struct VTDWalkReasons {

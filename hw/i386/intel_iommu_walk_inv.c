@@ -20,6 +20,10 @@
 #define PC_G_GLOBAL     3
 #define PC_RSVD         0xfff000000000f1c0ULL
 
+/* Drain writes, and reads, VT-d 6.5.2.3; a PASID-based one always does. */
+#define INV_DW          (1ULL << 6)
+#define INV_DR          (1ULL << 7)
+
 /* Invalidation hint, VT-d 6.5.2.3, 6.5.2.4 and 11.4.6.2 */
 #define INV_IH          (1ULL << 6)
 
@@ -28,6 +32,7 @@ static void inv_run(IntelIOMMUState *s, const char *what,
 {
     trace_vtd_walk_invalidate(what, inv->did, inv->pasid, inv->first,
                               inv->last);
+    vtd_walk_notify(s, inv);
     QEMU_LOCK_GUARD(&s->iommu_lock);
     vtd_walk_cache_invalidate(s->walk->cache, inv);
     vtd_walk_psc_invalidate(s->walk->psc, inv);
@@ -49,6 +54,7 @@ static void inv_iotlb(IntelIOMMUState *s, uint64_t lo, uint64_t hi)
 {
     VTDWalkInvalidation inv = {};
 
+    s->walk->drain |= lo & (INV_DW | INV_DR);
     if ((lo & VTD_INV_DESC_IOTLB_G) != VTD_INV_DESC_IOTLB_GLOBAL) {
         inv.by_did = true;
         inv.did = VTD_INV_DESC_IOTLB_DID(lo);
@@ -69,6 +75,7 @@ static void inv_piotlb(IntelIOMMUState *s, uint64_t lo, uint64_t hi)
         .pasid = VTD_INV_DESC_PIOTLB_PASID(lo),
     };
 
+    s->walk->drain = true;
     if ((lo & VTD_INV_DESC_PIOTLB_G) == VTD_INV_DESC_PIOTLB_PSI_IN_PASID) {
         inv_set_page(&inv, VTD_INV_DESC_PIOTLB_ADDR(hi),
                      VTD_INV_DESC_PIOTLB_AM(hi), hi);
@@ -78,7 +85,10 @@ static void inv_piotlb(IntelIOMMUState *s, uint64_t lo, uint64_t hi)
 
 static bool inv_pasid_cache(IntelIOMMUState *s, uint64_t lo, uint64_t hi)
 {
-    VTDWalkInvalidation inv = { .pasid_cache = true };
+    VTDWalkInvalidation inv = {
+        .pasid_cache = true,
+        .strict = s->walk_strict,
+    };
 
     if (lo & PC_RSVD || hi) {
         return false;
@@ -98,8 +108,6 @@ static bool inv_pasid_cache(IntelIOMMUState *s, uint64_t lo, uint64_t hi)
         return false;
     }
     inv_run(s, "pasid-cache", &inv);
-    /* An entry may have turned from or to pass-through. */
-    vtd_core_switch_address_spaces(s);
     return true;
 }
 

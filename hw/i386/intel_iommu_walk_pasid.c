@@ -9,13 +9,16 @@
 
 /* VT-d 9.6, by quadword; reserved, or of a capability that is not reported */
 #define PE0_SLADE       (1ULL << 9)
-#define PE0_RSVD        (3ULL << 10)
+#define PE0_RSVD        (1ULL << 5 | 3ULL << 10)
 #define PE1_RSVD        (0x7fULL << 16)
+#define PE1_PWSNP       (1ULL << 23)
+#define PE1_PGSNP       (1ULL << 24)
+#define PE1_MEMORY_TYPE (~0ULL << 25)   /* CD, EMTE, EMT, PWT, PCD, PAT */
 #define PE2_SRE         (1ULL << 0)
 #define PE2_WPE         (1ULL << 4)
 #define PE2_ERS         (1ULL << 1 | 1ULL << 5 | 1ULL << 6)
 #define PE2_EAFE        (1ULL << 7)
-#define PE2_RSVD        (0xfULL << 8 | PE2_ERS | PE2_EAFE)
+#define PE2_RSVD        (0xfULL << 8 | PE2_ERS)
 
 static bool pe_uses_stage1(unsigned pgtt)
 {
@@ -25,6 +28,29 @@ static bool pe_uses_stage1(unsigned pgtt)
 static bool pe_uses_stage2(unsigned pgtt)
 {
     return pgtt == VTD_WALK_STAGE2 || pgtt == VTD_WALK_NESTED;
+}
+
+/* A field of a capability that is not reported is reserved. */
+static bool pe_unsupported(IntelIOMMUState *s, const VTDPASIDEntry *pe)
+{
+    uint64_t pe1 = 0, pe2 = 0;
+
+    if (!(s->ecap & VTD_ECAP_SMPWC)) {
+        pe1 |= PE1_PWSNP;
+    }
+    if (!(s->ecap & VTD_ECAP_SC)) {
+        pe1 |= PE1_PGSNP;
+    }
+    if (!(s->ecap & VTD_ECAP_MTS)) {
+        pe1 |= PE1_MEMORY_TYPE;
+    }
+    if (!(s->ecap & VTD_ECAP_SRS)) {
+        pe2 |= PE2_SRE | PE2_WPE;
+    }
+    if (!(s->ecap & VTD_ECAP_EAFS)) {
+        pe2 |= PE2_EAFE;
+    }
+    return pe->val[1] & pe1 || pe->val[2] & pe2;
 }
 
 static bool pe_reserved(IntelIOMMUState *s, const VTDPASIDEntry *pe,
@@ -40,7 +66,7 @@ static bool pe_reserved(IntelIOMMUState *s, const VTDPASIDEntry *pe,
     }
     /* Nested, the pointer is guest-physical: stage 2 judges its width. */
     return pe->val[0] & PE0_RSVD || pe->val[1] & PE1_RSVD ||
-           pe->val[2] & (PE2_RSVD | (s->ecap & VTD_ECAP_SRS ? 0 : PE2_SRE)) ||
+           pe->val[2] & PE2_RSVD || pe_unsupported(s, pe) ||
            (pe_uses_stage2(pgtt) && pe->val[0] & beyond) ||
            (pgtt == VTD_WALK_STAGE1 && pe->val[2] & beyond);
 }
@@ -85,6 +111,7 @@ int vtd_walk_parse_pasid(IntelIOMMUState *s, const VTDPASIDEntry *pe,
         .s2_width = MIN(s->aw_bits, 30 + 9 * aw),
         .sre = pe->val[2] & PE2_SRE,
         .wpe = pe->val[2] & PE2_WPE,
+        .eafe = pe->val[2] & PE2_EAFE,
         .slade = pe->val[0] & PE0_SLADE,
         .s1_root = pe->val[2] & VTD_SM_PASID_ENTRY_FLPTPTR,
         .s2_root = pe->val[0] & VTD_SM_PASID_ENTRY_SLPTPTR,

@@ -5,6 +5,7 @@
  *
  * The key has the roots too: hardware may mix up two tables of one domain-id,
  * which software must not have, but an emulation that does is hard to debug.
+ * With x-strict=on it does.
  */
 
 #include "qemu/osdep.h"
@@ -70,14 +71,15 @@ static uint64_t psc_mask(unsigned level)
 static PscEntry psc_key(const VTDWalkRequest *req, unsigned stage)
 {
     const VTDWalkPasid *pasid = req->pasid;
+    uint64_t roots = req->iommu->walk_strict ? 0 : ~0ULL;
     PscEntry key = { .did = pasid->did };
 
     if (stage == VTD_WALK_STAGE1) {
-        key.s1_root = pasid->s1_root | pasid->s1_levels;
+        key.s1_root = (pasid->s1_root & roots) | pasid->s1_levels;
         key.pasid = req->pasid_id;
     }
     if (pasid->pgtt != VTD_WALK_STAGE1) {
-        key.s2_root = pasid->s2_root | pasid->s2_levels;
+        key.s2_root = (pasid->s2_root & roots) | pasid->s2_levels;
     }
     return key;
 }
@@ -171,5 +173,7 @@ void vtd_walk_psc_invalidate(VTDWalkPSC *psc, const VTDWalkInvalidation *inv)
 {
     PscSweep sweep = { psc, inv };
 
-    g_hash_table_foreach_remove(psc->tables, psc_doomed, &sweep);
+    if (!inv->pasid_cache || !inv->strict) {
+        g_hash_table_foreach_remove(psc->tables, psc_doomed, &sweep);
+    }
 }

@@ -17,6 +17,7 @@
 #define S1_ACCESSED (1ULL << 5)
 #define S1_DIRTY    (1ULL << 6)
 #define S1_PS       (1ULL << 7)
+#define S1_EXTENDED (1ULL << 10)    /* accessed by a device */
 
 /* Bits 62:52 are software's; 63 has no meaning without execute requests. */
 #define S1_IGNORED  0xfff0000000000000ULL
@@ -190,7 +191,7 @@ static int s1_descend(const VTDWalkRequest *req, unsigned *leaf_level,
         *write = t.write && (entry & S1_RW);
         is_leaf = s1_is_leaf(t.level, entry);
 
-        bits = S1_ACCESSED;
+        bits = S1_ACCESSED | (req->pasid->eafe ? S1_EXTENDED : 0);
         if (is_leaf) {
             ret = s1_check(req, user, write);
             bits |= req->write ? S1_DIRTY : 0;

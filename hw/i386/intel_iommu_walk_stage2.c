@@ -14,6 +14,7 @@
 #define S2_PS       (1ULL << 7)
 #define S2_ACCESSED (1ULL << 8)
 #define S2_DIRTY    (1ULL << 9)
+#define S2_SNP      (1ULL << 11)
 #define S2_TM       (1ULL << 62)
 
 static uint64_t s2_reserved(IntelIOMMUState *s, unsigned level, bool leaf)
@@ -26,8 +27,11 @@ static uint64_t s2_reserved(IntelIOMMUState *s, unsigned level, bool leaf)
         }
         /* Address bits below the page; the 12 low ones are flags. */
         mask |= ~vtd_walk_page_mask(vtd_walk_level_lg2(level)) & ~0xfffULL;
+        if (!(s->ecap & VTD_ECAP_SC)) {
+            mask |= S2_SNP;
+        }
     } else {
-        mask |= 1ULL << 11;
+        mask |= S2_SNP;
         if (level > VTD_PDP_LEVEL) {
             mask |= S2_PS;
         }

@@ -18,10 +18,14 @@ struct VTDWalk {
     unsigned psc_hits;
     unsigned reads;         /* of entries */
 
+    /* Since the last wait descriptor one asked to drain DMA; BQL */
+    bool drain;
+
     /* intel_iommu_ats*.c; BQL */
     PCIBus *bus;            /* the root bus whose devices it serves */
     bool inv_timed_out;     /* @inv_sid didn't complete an invalidation */
     uint16_t inv_sid;
+    uint32_t inject_ite;    /* so many invalidations are not completed */
 };
 
 #endif

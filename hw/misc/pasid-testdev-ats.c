@@ -131,6 +131,7 @@ bool pasid_testdev_send_page_request(PASIDTestdev *d,
         }
         d->outstanding++;
         d->in_group[request->prgi % PRG_NR]++;
+        d->group_pasid[request->prgi % PRG_NR] = request->prefix.pasid;
     }
     trace_pasid_testdev_page_request(pci_get_bdf(&d->parent_obj),
                                      request->prefix.pasid, request->prgi,
@@ -150,12 +151,24 @@ void pasid_testdev_forget_requests(PASIDTestdev *d)
     memset(d->in_group, 0, sizeof(d->in_group));
 }
 
+/*
+ * PCIe 10.4.2.1: with PRG Response PASID Required a response has the PASID of
+ * its group.
+ */
+static bool is_expected(PASIDTestdev *d, const PCIPRGResponse *response)
+{
+    unsigned prgi = response->prgi % PRG_NR;
+
+    return d->in_group[prgi] &&
+           (!d->prg_pasid || d->group_pasid[prgi] == response->pasid);
+}
+
 /* PCIe 10.5.2.3: what ends badly is kept in the status register. */
 static void testdev_prg_response(PCIDevice *dev, const PCIPRGResponse *response)
 {
     PASIDTestdev *d = PASID_TESTDEV(dev);
     unsigned prgi = response->prgi % PRG_NR;
-    bool expected = d->in_group[prgi];
+    bool expected = is_expected(d, response);
 
     trace_pasid_testdev_prg_response(pci_get_bdf(dev), response->pasid, prgi,
                                      response->code);

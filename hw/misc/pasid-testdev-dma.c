@@ -239,14 +239,16 @@ static void step_translate(PASIDTestdev *d, PASIDTestdevChannel *c)
     }
     c->result = page.addr | page.size_lg2 << 4 |
                 (page.read ? PASID_TESTDEV_RESULT_READ : 0) |
-                (page.write ? PASID_TESTDEV_RESULT_WRITE : 0);
+                (page.write ? PASID_TESTDEV_RESULT_WRITE : 0) |
+                (page.untranslated ? PASID_TESTDEV_RESULT_UNTRANSLATED : 0);
     end(d, c, page.read || page.write ? PASID_TESTDEV_OK
                                       : PASID_TESTDEV_NO_PAGE);
 }
 
 /* Return: false if the channel ended, or waits for the page. */
 static bool translated_page(PASIDTestdev *d, PASIDTestdevChannel *c,
-                            uint64_t addr, bool write, uint64_t *out)
+                            uint64_t addr, bool write, uint64_t *out,
+                            bool *untranslated)
 {
     const PCIPASIDPrefix prefix = prefix_of(c);
     PCIATSTranslation page;
@@ -264,6 +266,7 @@ static bool translated_page(PASIDTestdev *d, PASIDTestdevChannel *c,
         return false;
     }
     *out = page.addr + (addr - page.iova);
+    *untranslated = page.untranslated;
     return true;
 }
 
@@ -275,17 +278,20 @@ static void step_memory(PASIDTestdev *d, PASIDTestdevChannel *c)
     uint32_t here = MIN(c->length - c->done, PAGE - addr % PAGE);
     uint32_t at = c->buffer + c->done;
     uint8_t *buf = (uint8_t *)memory_region_get_ram_ptr(&d->memory) + at;
+    bool as_is = !(c->command & (PASID_TESTDEV_ATS | PASID_TESTDEV_FORGED));
     MemTxResult ret;
 
     if (c->command & PASID_TESTDEV_ATS &&
-        !translated_page(d, c, addr, write, &translated)) {
+        !translated_page(d, c, addr, write, &translated, &as_is)) {
         return;
     }
-    if (c->command & (PASID_TESTDEV_ATS | PASID_TESTDEV_FORGED)) {
+    if (!as_is) {
         ret = pci_ats_dma_translated(&d->parent_obj, translated, buf, here,
                                      write);
     } else if (c->command & PASID_TESTDEV_WITH_PASID) {
         ret = pci_ats_dma(&d->parent_obj, &prefix, addr, buf, here, write);
+    } else if (d->iotlb) {
+        ret = pasid_testdev_iotlb_rw(d, addr, buf, here, write);
     } else {
         ret = pci_dma_rw(&d->parent_obj, addr, buf, here,
                          write ? DMA_DIRECTION_FROM_DEVICE

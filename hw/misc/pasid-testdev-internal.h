@@ -55,6 +55,8 @@ struct PASIDTestdev {
 
     /* properties */
     bool ats, pri, flr, af, pm, acs, exec, priv;
+    bool prg_pasid;             /* responses must have the group's PASID */
+    bool iotlb_on, iotlb_map;
     uint8_t pasid_bits;
     uint32_t max_requests;
 
@@ -73,8 +75,10 @@ struct PASIDTestdev {
 
     uint32_t outstanding;       /* page requests, in all groups */
     uint32_t in_group[PRG_NR];
+    uint32_t group_pasid[PRG_NR];
     PASIDTestdevEvent log[PASID_TESTDEV_LOG_ENTRIES];
     uint32_t log_count;
+    struct PASIDTestdevIOTLB *iotlb;        /* NULL: there is none */
 };
 
 /* pasid-testdev.c: what config space allows */
@@ -94,6 +98,14 @@ void pasid_testdev_wake(void *opaque);
 void pasid_testdev_answered(PASIDTestdev *d, unsigned prgi, unsigned code);
 /* There will be no responses to what is outstanding. */
 void pasid_testdev_stop_waiting(PASIDTestdev *d);
+
+/* pasid-testdev-iotlb.c */
+void pasid_testdev_iotlb_realize(PASIDTestdev *d);
+void pasid_testdev_iotlb_exit(PASIDTestdev *d);
+void pasid_testdev_iotlb_clear(PASIDTestdev *d);
+/* A request without PASID, within a page */
+MemTxResult pasid_testdev_iotlb_rw(PASIDTestdev *d, uint64_t addr, void *buf,
+                                   uint64_t len, bool write);
 
 /* pasid-testdev-ats.c */
 extern const PCIATSDeviceOps pasid_testdev_ats_ops;

@@ -397,7 +397,8 @@ static void testdev_reset(DeviceState *qdev)
     if (d->pri_cap) {
         pci_set_word(config(d, d->pri_cap + PCI_PRI_CTRL), 0);
         pci_set_word(config(d, d->pri_cap + PCI_PRI_STATUS),
-                     PCI_PRI_STATUS_STOPPED | PCI_PRI_STATUS_PASID);
+                     PCI_PRI_STATUS_STOPPED |
+                     (d->prg_pasid ? PCI_PRI_STATUS_PASID : 0));
         pci_set_long(config(d, d->pri_cap + PCI_PRI_ALLOC_REQ), 0);
     }
     if (d->pasid_cap) {
@@ -459,12 +460,14 @@ static void testdev_realize(PCIDevice *dev, Error **errp)
                                 &DEVICE(d)->mem_reentrancy_guard);
     d->timer = timer_new_ms(QEMU_CLOCK_REALTIME, pasid_testdev_wake, d);
     pci_ats_register_device(dev, &pasid_testdev_ats_ops);
+    pasid_testdev_iotlb_realize(d);
 }
 
 static void testdev_exit(PCIDevice *dev)
 {
     PASIDTestdev *d = PASID_TESTDEV(dev);
 
+    pasid_testdev_iotlb_exit(d);
     pci_ats_unregister_device(dev);
     timer_free(d->timer);
     qemu_bh_delete(d->bh);
@@ -484,6 +487,9 @@ static const Property testdev_properties[] = {
     DEFINE_PROP_BOOL("af", PASIDTestdev, af, false),
     DEFINE_PROP_BOOL("pm", PASIDTestdev, pm, false),
     DEFINE_PROP_BOOL("acs", PASIDTestdev, acs, false),
+    DEFINE_PROP_BOOL("prg-pasid", PASIDTestdev, prg_pasid, true),
+    DEFINE_PROP_BOOL("iotlb", PASIDTestdev, iotlb_on, false),
+    DEFINE_PROP_BOOL("iotlb-map", PASIDTestdev, iotlb_map, false),
     DEFINE_PROP_UINT8("pasid-bits", PASIDTestdev, pasid_bits, 20),
     DEFINE_PROP_BOOL("exec", PASIDTestdev, exec, true),
     DEFINE_PROP_BOOL("priv", PASIDTestdev, priv, true),

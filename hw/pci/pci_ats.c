@@ -34,13 +34,16 @@ void pci_ats_setup_iommu(PCIBus *bus, const PCIATSIOMMUOps *ops, void *opaque)
     QLIST_INSERT_HEAD(&iommus, iommu, next);
 }
 
-/* Also through bridges; a bus that a bridge hides has no PCIe devices. */
+/*
+ * Also through bridges; a bus that a bridge hides has no PCIe devices.  The
+ * root bus of an expander (pxb-pcie) hangs off a device of the machine's own.
+ */
 static PCIBus *ats_root(PCIDevice *dev)
 {
     PCIBus *bus = pci_get_bus(dev);
 
-    while (!pci_bus_is_root(bus)) {
-        bus = pci_get_bus(pci_bridge_get_device(bus));
+    while (bus->parent_dev) {
+        bus = pci_get_bus(bus->parent_dev);
     }
     return bus;
 }
@@ -50,6 +53,9 @@ static AtsIOMMU *ats_iommu(PCIDevice *dev)
     PCIBus *root = ats_root(dev);
     AtsIOMMU *iommu;
 
+    if (pci_bus_bypass_iommu(pci_get_bus(dev))) {
+        return NULL;
+    }
     QLIST_FOREACH(iommu, &iommus, next) {
         if (iommu->root == root) {
             return iommu;
@@ -107,6 +113,15 @@ void pci_ats_prg_response(PCIBus *root, uint16_t sid,
     if (d) {
         d->ops->prg_response(d->dev, response);
     }
+}
+
+bool pci_ats_is_enabled(PCIBus *root, uint16_t sid)
+{
+    PCIDevice *dev = pci_find_device(root, PCI_BUS_NUM(sid), sid & 0xff);
+
+    return dev && dev->exp.ats_cap &&
+           pci_get_word(dev->config + dev->exp.ats_cap + PCI_ATS_CTRL) &
+           PCI_ATS_CTRL_ENABLE;
 }
 
 bool pci_ats_request(PCIDevice *dev, const PCIPASIDPrefix *prefix,

@@ -24,8 +24,19 @@
 #define FSTS_ITE        (1u << 6)
 #define DMAR_IQERCD_REG 0xb0
 #define WAIT_PD         (1ULL << 7)
+#define INTERRUPT       0xfee00000ULL
 #define RIGHTS_R        PASID_TESTDEV_RESULT_READ
 #define RIGHTS_RW       (RIGHTS_R | PASID_TESTDEV_RESULT_WRITE)
+
+#define UNIT            "/machine/peripheral-anon/device[0]"
+
+static void set_property(QTestState *qts, const char *path, const char *prop,
+                         unsigned value)
+{
+    qtest_qmp_assert_success(qts, "{ 'execute': 'qom-set', 'arguments': { "
+                             "'path': %s, 'property': %s, 'value': %u } }",
+                             path, prop, value);
+}
 
 /* Translation requests */
 
@@ -55,6 +66,8 @@ static const AtsRow ats_rows[] = {
       .rights = RIGHTS_RW, .pgtt = 4 },
     { "translate/no-pasid", 2, TRANSLATE | WANT_WRITE, .rights = RIGHTS_RW },
     { "translate/no-write", 0, TRANSLATE, .rights = RIGHTS_R },
+    { "translate/no-write/without-nwfs", 0, TRANSLATE, .rights = RIGHTS_RW,
+      .props = DT ",x-nwfs=off" },
     { "translate/read-only-page", 0, TRANSLATE | WANT_WRITE, S1_RW,
       .rights = RIGHTS_R },
     { "translate/absent", 0, TRANSLATE | WANT_WRITE, S1_P,
@@ -71,6 +84,11 @@ static const AtsRow ats_rows[] = {
       .code = PASID_TESTDEV_ATS_REFUSED, .type = 1 },
     { "translate/not-canonical", 0, TRANSLATE, .iova = 1ULL << 50,
       .fault = 0x80, .code = PASID_TESTDEV_ATS_REFUSED, .type = 1 },
+    { "translate/interrupt-range/pasid", 0, TRANSLATE | WANT_WRITE,
+      .iova = INTERRUPT, .code = PASID_TESTDEV_NO_PAGE },
+    { "translate/interrupt-range/no-dte", 2, TRANSLATE | WANT_WRITE,
+      .context = PASIDE, .iova = INTERRUPT, .fault = 0x44,
+      .code = PASID_TESTDEV_ATS_REFUSED, .type = 1 },
     { "translate/no-dt", 0, TRANSLATE, .context = PASIDE,
       .props = "ecap-nest=on", .code = PASID_TESTDEV_ATS_REFUSED },
     { "translate/dte-without-dt", 0, WRITE, .props = "ecap-nest=on",
@@ -170,12 +188,48 @@ static void test_forged_trusted(void)
     pasids_stop(&w);
 }
 
+/*
+ * Without PASID the interrupt range is not translated, whatever is mapped
+ * there: the device is told so (U), and sends an interrupt.
+ */
+static void test_interrupt_range(void)
+{
+    QTestdevCommand c;
+    QVTDFault fault;
+    PasidWorld w;
+    uint64_t result;
+
+    pasids_start(&w, &(PasidSetup) {
+        .props = DT,
+        .context = PASIDE | DTE,
+        .enable = QTESTDEV_PASID | QTESTDEV_ATS,
+    });
+    qvtd_map(&w.vtd, &w.space[2].s1, INTERRUPT, w.space[2].data, 12,
+             QVTD_S1_PAGE);
+    c = pasids_command(&w, 2, TRANSLATE | WANT_WRITE);
+    c.iova = INTERRUPT;
+    g_assert_cmpuint(qtestdev_run(&w.dev, &c), ==, PASID_TESTDEV_OK);
+    result = qtestdev_readq(&w.dev, PASID_TESTDEV_CHANNEL(2) +
+                            PASID_TESTDEV_RESULT);
+    g_assert_cmphex(result, ==, INTERRUPT | 12 << 4 |
+                    PASID_TESTDEV_RESULT_WRITE |
+                    PASID_TESTDEV_RESULT_UNTRANSLATED);
+    c = pasids_command(&w, 2, WRITE | ATS);
+    c.iova = INTERRUPT;
+    c.length = 4;
+    g_assert_cmpuint(qtestdev_run(&w.dev, &c), ==, PASID_TESTDEV_OK);
+    g_assert_false(pasids_holds(&w, w.space[2].data, 2));
+    g_assert_false(qvtd_take_fault(&w.vtd, &fault));
+    pasids_stop(&w);
+}
+
 /* Device TLB invalidations */
 
 typedef struct InvRow {
     const char *name;
     uint64_t lo, hi;
     bool drops[PASIDS_SPACES];
+    bool nobody;            /* no such function: by the book a time-out */
 } InvRow;
 
 /* VT-d 6.5.2.5 and 6.5.2.6 */
@@ -196,14 +250,16 @@ static const InvRow inv_rows[] = {
     { "no-pasid/other-page", DEVTLB(SID), IOVA + 0x2000 },
     { "no-pasid/pfsid", DEVTLB(SID) | PFSID(0xabcd), ALL | DEVTLB_S,
       { false, false, true } },
-    { "no-pasid/other-device", DEVTLB(SID + 1), ALL | DEVTLB_S },
+    { "no-pasid/other-device", DEVTLB(SID + 1), ALL | DEVTLB_S,
+      .nobody = true },
     { "pasid/all", PDEVTLB(SID, PASIDS_A), ALL | PDEVTLB_S, { true } },
     { "pasid/page", PDEVTLB(SID, PASIDS_A), IOVA, { true } },
     { "pasid/other-page", PDEVTLB(SID, PASIDS_A), IOVA + 0x2000 },
     { "pasid/other-pasid", PDEVTLB(SID, PASIDS_A & 0xffff), ALL | PDEVTLB_S },
     { "pasid/b", PDEVTLB(SID, PASIDS_B), IOVA, { false, true } },
     { "pasid/pfsid", PDEVTLB(SID, PASIDS_A) | PFSID(0x1234), IOVA, { true } },
-    { "pasid/other-device", PDEVTLB(SID + 1, PASIDS_A), IOVA },
+    { "pasid/other-device", PDEVTLB(SID + 1, PASIDS_A), IOVA,
+      .nobody = true },
     { "pasid/global", PDEVTLB(SID, 0), ALL | PDEVTLB_S | PDEVTLB_G,
       { true, true, false } },
     { "pasid/global/other-page", PDEVTLB(SID, 0),
@@ -235,12 +291,12 @@ static bool went_to_old_page(PasidWorld *w, unsigned n)
     return !memcmp(got, pattern, sizeof(got));
 }
 
-static void start_with_atc(PasidWorld *w)
+static void start_with_atc_of(PasidWorld *w, const char *props)
 {
     unsigned n;
 
     pasids_start(w, &(PasidSetup) {
-        .props = DT,
+        .props = props,
         .context = PASIDE | DTE,
         .enable = QTESTDEV_PASID | QTESTDEV_ATS,
     });
@@ -253,6 +309,11 @@ static void start_with_atc(PasidWorld *w)
     g_assert_true(qvtd_invalidate(&w->vtd, QVTD_INV_IOTLB_GLOBAL, 0));
 }
 
+static void start_with_atc(PasidWorld *w)
+{
+    start_with_atc_of(w, DT);
+}
+
 static void test_inv(gconstpointer opaque)
 {
     const InvRow *row = opaque;
@@ -260,7 +321,8 @@ static void test_inv(gconstpointer opaque)
     unsigned n;
 
     start_with_atc(&w);
-    g_assert_true(qvtd_invalidate(&w.vtd, row->lo, row->hi));
+    g_assert_cmpint(qvtd_invalidate(&w.vtd, row->lo, row->hi), ==,
+                    !(row->nobody && qvtd_is_strict()));
     for (n = 0; n < PASIDS_SPACES; n++) {
         space_write(&w, n);
         g_assert_cmpint(went_to_old_page(&w, n), ==, !row->drops[n]);
@@ -315,6 +377,77 @@ static void test_timeout(void)
     g_assert_cmpuint(qtest_readl(w.qts, w.vtd.status), ==, w.vtd.status_seq);
     g_assert_true(qvtd_invalidate(&w.vtd, DEVTLB(SID), ALL | DEVTLB_S));
     g_assert_cmphex(qtestdev_readl(&w.dev, PASID_TESTDEV_ATC_COUNT), ==, 2);
+    pasids_stop(&w);
+}
+
+/* Its interrupt stays pending until software has cleared what it is for. */
+static void test_timeout_pending(void)
+{
+    PasidWorld w;
+
+    start_with_atc(&w);
+    qtestdev_writel(&w.dev, PASID_TESTDEV_CONTROL,
+                    PASID_TESTDEV_HOLD_INVALIDATIONS);
+    g_assert_false(qvtd_invalidate(&w.vtd, DEVTLB(SID), ALL | DEVTLB_S));
+    g_assert_cmphex(qvtd_readl(&w.vtd, DMAR_FECTL_REG), ==,
+                    VTD_FECTL_IM | VTD_FECTL_IP);
+    qvtd_writel(&w.vtd, DMAR_FSTS_REG, VTD_FSTS_PFO | VTD_FSTS_IQE);
+    g_assert_cmphex(qvtd_readl(&w.vtd, DMAR_FSTS_REG) & FSTS_ITE, !=, 0);
+    g_assert_cmphex(qvtd_readl(&w.vtd, DMAR_FECTL_REG), ==,
+                    VTD_FECTL_IM | VTD_FECTL_IP);
+    qtestdev_writel(&w.dev, PASID_TESTDEV_CONTROL, 0);
+    qvtd_writel(&w.vtd, DMAR_FSTS_REG, FSTS_ITE);
+    g_assert_cmphex(qvtd_readl(&w.vtd, DMAR_FECTL_REG), ==, VTD_FECTL_IM);
+    pasids_stop(&w);
+}
+
+/* One that is lost on its way, on demand */
+static void test_timeout_injected(void)
+{
+    PasidWorld w;
+
+    start_with_atc(&w);
+    set_property(w.qts, UNIT, "x-inject-ite", 1);
+    g_assert_false(qvtd_invalidate(&w.vtd, DEVTLB(SID), ALL | DEVTLB_S));
+    g_assert_cmphex(qvtd_readl(&w.vtd, DMAR_FSTS_REG) & FSTS_ITE, !=, 0);
+    qvtd_writel(&w.vtd, DMAR_FSTS_REG, FSTS_ITE);
+    g_assert_true(qvtd_invalidate(&w.vtd, DEVTLB(SID), ALL | DEVTLB_S));
+    pasids_stop(&w);
+}
+
+/* By the book: who has no device TLB does not complete an invalidation. */
+typedef struct StrictRow {
+    const char *name;
+    const char *props;
+    uint16_t sid;
+    unsigned enable;
+    bool completes;
+} StrictRow;
+
+static const StrictRow strict_rows[] = {
+    { "enabled", DT ",x-strict=on", SID, QTESTDEV_ATS, true },
+    { "disabled", DT ",x-strict=on", SID, 0 },
+    { "absent", DT ",x-strict=on", SID + 8, QTESTDEV_ATS },
+    { "absent/bus", DT ",x-strict=on", SID + 0x100, QTESTDEV_ATS },
+    { "lenient/disabled", DT ",x-strict=off", SID, 0, true },
+    { "lenient/absent", DT ",x-strict=off", SID + 8, QTESTDEV_ATS, true },
+};
+
+static void test_strict(gconstpointer opaque)
+{
+    const StrictRow *row = opaque;
+    PasidWorld w;
+
+    start_with_atc_of(&w, row->props);
+    qtestdev_enable(&w.dev, QTESTDEV_PASID | row->enable);
+    g_assert_cmpint(qvtd_invalidate(&w.vtd, DEVTLB(row->sid), ALL | DEVTLB_S),
+                    ==, row->completes);
+    g_assert_cmpint(!(qvtd_readl(&w.vtd, DMAR_FSTS_REG) & FSTS_ITE), ==,
+                    row->completes);
+    if (!row->completes) {
+        g_assert_cmphex(qvtd_readq(&w.vtd, DMAR_IQERCD_REG), ==,
+                        (uint64_t)row->sid << 32);
+    }
     pasids_stop(&w);
 }
 
@@ -389,7 +522,14 @@ int main(int argc, char **argv)
     }
     qtest_add_func("/vtd-walk/ats/request/forged/trusted",
                    test_forged_trusted);
+    for (i = 0; i < ARRAY_SIZE(strict_rows); i++) {
+        add("strict", strict_rows[i].name, &strict_rows[i], test_strict);
+    }
+    qtest_add_func("/vtd-walk/ats/request/interrupt-range",
+                   test_interrupt_range);
     qtest_add_func("/vtd-walk/ats/timeout", test_timeout);
+    qtest_add_func("/vtd-walk/ats/timeout/pending", test_timeout_pending);
+    qtest_add_func("/vtd-walk/ats/timeout/injected", test_timeout_injected);
     qtest_add_func("/vtd-walk/ats/disable", test_disable);
     return g_test_run();
 }

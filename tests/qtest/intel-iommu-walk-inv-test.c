@@ -32,10 +32,12 @@ typedef struct InvRow {
     bool kept;              /* the stale entry survives */
     uint64_t iotlb_reg;     /* by register, not by queue */
     unsigned lg2;           /* page size of both stages */
+    bool strict_kept;       /* with x-strict=on it does */
 } InvRow;
 
 #define DID     WORLD_DID
 #define PASID   WORLD_PASID
+#define STRICT  "ecap-nest=on,x-strict=on"
 #define AM(am)  (1ULL << 63 | (am))     /* bit 63 of .hi: take the address */
 #define IH      (1ULL << 6)
 
@@ -124,16 +126,20 @@ static const InvRow inv_rows[] = {
     { "link/piotlb/place/ih", 3, CHANGE_S1_PLACE,
       QVTD_INV_PIOTLB_PAGE(DID, PASID), AM(0) | IH, .kept = true },
     { "link/pasid-cache/pasid", 3, CHANGE_S1_LINK,
-      QVTD_INV_PC_PASID(DID, PASID) },
-    { "link/pasid-cache/domain", 3, CHANGE_S2_LINK, QVTD_INV_PC_DOMAIN(DID) },
+      QVTD_INV_PC_PASID(DID, PASID), .strict_kept = true },
+    { "link/pasid-cache/domain", 3, CHANGE_S2_LINK, QVTD_INV_PC_DOMAIN(DID),
+      .strict_kept = true },
     { "link/register/global", 3, CHANGE_S2_LINK,
       .iotlb_reg = VTD_TLB_GLOBAL_FLUSH },
     { "link/register/page/ih", 2, CHANGE_S2_LINK, .hi = AM(0) | IH,
       .iotlb_reg = VTD_TLB_PSI_FLUSH | (uint64_t)DID << 32, .kept = true },
 
-    { "pasid-cache/global", 1, CHANGE_STAGE1, QVTD_INV_PC_GLOBAL },
-    { "pasid-cache/domain", 1, CHANGE_STAGE1, QVTD_INV_PC_DOMAIN(DID) },
-    { "pasid-cache/pasid", 1, CHANGE_STAGE1, QVTD_INV_PC_PASID(DID, PASID) },
+    { "pasid-cache/global", 1, CHANGE_STAGE1, QVTD_INV_PC_GLOBAL,
+      .strict_kept = true },
+    { "pasid-cache/domain", 1, CHANGE_STAGE1, QVTD_INV_PC_DOMAIN(DID),
+      .strict_kept = true },
+    { "pasid-cache/pasid", 1, CHANGE_STAGE1, QVTD_INV_PC_PASID(DID, PASID),
+      .strict_kept = true },
     { "pasid-cache/other-domain", 1, CHANGE_STAGE1,
       QVTD_INV_PC_DOMAIN(DID + 1), .kept = true },
     { "pasid-cache/other-pasid", 1, CHANGE_STAGE1,
@@ -263,6 +269,7 @@ static void test_inv(gconstpointer opaque)
         .s1_lg2 = row->lg2,
         .s2_lg2 = row->lg2,
     };
+    bool kept = row->kept || (row->strict_kept && qvtd_is_strict());
     QVTDFault fault;
     World w;
 
@@ -279,8 +286,99 @@ static void test_inv(gconstpointer opaque)
     g_assert_cmpint(world_write(&w, w.iova), ==, DATA_PAGE);
     invalidate(&w, row);
     g_assert_cmpint(world_write(&w, w.iova), ==,
-                    row->kept ? DATA_PAGE : OTHER_PAGE);
+                    kept ? DATA_PAGE : OTHER_PAGE);
+    if (kept && !row->kept) {
+        g_assert_true(qvtd_invalidate(&w.vtd, QVTD_INV_IOTLB_DOMAIN(DID), 0));
+        g_assert_cmpint(world_write(&w, w.iova), ==, OTHER_PAGE);
+    }
     g_assert_false(qvtd_take_fault(&w.vtd, &fault));
+    world_stop(&w);
+}
+
+/*
+ * A new table behind the same entry, for an address that was not used before:
+ * the table above it is kept, so the old one serves.
+ */
+static void test_strict_table(void)
+{
+    QVTDFault fault;
+    QVTDTable fresh;
+    World w;
+
+    world_start(&w, &(WorldSetup) { .props = STRICT, .pgtt = 1 });
+    qvtd_map(&w.vtd, &w.s1, w.iova + 4096, w.data, 12, QVTD_S1_PAGE);
+    qvtd_set_root(&w.vtd, w.vtd.root, VTD_RTADDR_SMT);
+    world_translate(&w);
+    g_assert_cmpint(world_write(&w, w.iova), ==, DATA_PAGE);
+
+    qvtd_table_init(&w.vtd, &fresh, 4, 0, QVTD_S1_LINK);
+    qvtd_map(&w.vtd, &fresh, w.iova + 4096, w.other, 12, QVTD_S1_PAGE);
+    world_edit(&w, PASID2, ADDRESS, fresh.root);
+    g_assert_true(qvtd_invalidate(&w.vtd, QVTD_INV_PC_PASID(DID, PASID), 0));
+    g_assert_cmpint(world_write(&w, w.iova + 4096), ==, DATA_PAGE);
+    g_assert_true(qvtd_invalidate(&w.vtd, QVTD_INV_PIOTLB_ALL(DID, PASID), 0));
+    g_assert_cmpint(world_write(&w, w.iova + 4096), ==, OTHER_PAGE);
+    g_assert_false(qvtd_take_fault(&w.vtd, &fault));
+    world_stop(&w);
+}
+
+/* A translation is its domain-id's: an entry of another has none. */
+static void test_strict_domain(void)
+{
+    QVTDTable fresh;
+    World w;
+
+    world_start(&w, &(WorldSetup) { .props = STRICT, .pgtt = 1 });
+    qvtd_set_root(&w.vtd, w.vtd.root, VTD_RTADDR_SMT);
+    world_translate(&w);
+    g_assert_cmpint(world_write(&w, w.iova), ==, DATA_PAGE);
+    qvtd_table_init(&w.vtd, &fresh, 4, 0, QVTD_S1_LINK);
+    qvtd_map(&w.vtd, &fresh, w.iova, w.other, 12, QVTD_S1_PAGE);
+    world_edit(&w, PASID2, ADDRESS, fresh.root);
+    world_edit(&w, PASID1, 0xffff, DID + 1);
+    g_assert_true(qvtd_invalidate(&w.vtd, QVTD_INV_PC_PASID(DID, PASID), 0));
+    g_assert_cmpint(world_write(&w, w.iova), ==, OTHER_PAGE);
+    world_stop(&w);
+}
+
+/* A root pointer, and a switch of translation, with and without CAP.ESRTPS */
+typedef struct RootRow {
+    const char *name;
+    const char *props;
+    bool switches;          /* translation off and on; else the pointer */
+    bool kept;
+} RootRow;
+
+static const RootRow root_rows[] = {
+    { "pointer", STRICT, .kept = true },
+    { "switch", STRICT, true, true },
+    { "pointer/esrtps", STRICT ",x-esrtps=on" },
+    { "switch/esrtps", STRICT ",x-esrtps=on", true },
+    { "pointer/lenient", "ecap-nest=on,x-strict=off" },
+    { "switch/lenient", "ecap-nest=on,x-strict=off", true },
+};
+
+static void test_root(gconstpointer opaque)
+{
+    const RootRow *row = opaque;
+    World w;
+
+    world_start(&w, &(WorldSetup) { .props = row->props });
+    qvtd_set_root(&w.vtd, w.vtd.root, VTD_RTADDR_SMT);
+    world_translate(&w);
+    g_assert_cmpint(world_write(&w, w.iova), ==, DATA_PAGE);
+    world_edit(&w, S2_LEAF, ADDRESS, w.other);
+    if (row->switches) {
+        qvtd_enable_translation(&w.vtd, false);
+        g_assert_cmpint(world_write(&w, w.other), ==, OTHER_PAGE);
+        qvtd_enable_translation(&w.vtd, true);
+    } else {
+        qvtd_set_root(&w.vtd, w.vtd.root, VTD_RTADDR_SMT);
+    }
+    g_assert_cmpint(world_write(&w, w.iova), ==,
+                    row->kept ? DATA_PAGE : OTHER_PAGE);
+    qvtd_invalidate_all(&w.vtd);
+    g_assert_cmpint(world_write(&w, w.iova), ==, OTHER_PAGE);
     world_stop(&w);
 }
 
@@ -343,6 +441,13 @@ int main(int argc, char **argv)
     add("right-given/first", GUINT_TO_POINTER(1), test_right_given);
     add("right-given/second", GUINT_TO_POINTER(2), test_right_given);
     add("right-given/nested", GUINT_TO_POINTER(3), test_right_given);
+    for (i = 0; i < ARRAY_SIZE(root_rows); i++) {
+        g_autofree char *name = g_strdup_printf("root/%s", root_rows[i].name);
+
+        add(name, &root_rows[i], test_root);
+    }
+    qtest_add_func("/vtd-walk/inv/strict/table", test_strict_table);
+    qtest_add_func("/vtd-walk/inv/strict/domain", test_strict_domain);
     add("bad/granularity", &pc_granularity_2, test_bad_descriptor);
     add("bad/reserved", &pc_reserved, test_bad_descriptor);
     return g_test_run();

@@ -273,8 +273,13 @@ static void test_inv(gconstpointer opaque)
     }
     g_assert_true(qvtd_invalidate(&w.vtd, row->lo, row->hi));
     for (n = 0; n < 2; n++) {
+        /* By the book, a PASID-cache invalidation is of entries alone. */
+        bool stays = row->stays[n] ||
+                     (qvtd_is_strict() &&
+                      VTD_INV_DESC_TYPE(row->lo) == VTD_INV_DESC_PC);
+
         space_write(&w, n);
-        g_assert_cmpint(went_to_old_page(&w, n), ==, row->stays[n]);
+        g_assert_cmpint(went_to_old_page(&w, n), ==, stays);
     }
     pasids_stop(&w);
 }

@@ -77,13 +77,14 @@ void pasids_pattern(unsigned n, uint8_t buf[PASIDS_BYTES])
 
 static void boot(PasidWorld *w, const PasidSetup *setup)
 {
+    g_autofree char *unit = qvtd_unit_props(setup->props ?: "ecap-nest=on");
     uint8_t pattern[PASIDS_BYTES];
     unsigned n;
 
     w->qts = qtest_initf("-M q35 -m 256M -nodefaults -vga none "
                          "-device intel-iommu,%s "
                          "-device pasid-testdev,addr=5%s%s",
-                         setup->props ?: "ecap-nest=on",
+                         unit,
                          setup->device ? "," : "", setup->device ?: "");
     w->bus = qpci_new_pc(w->qts, NULL);
     qvtd_init(&w->vtd, w->qts, POOL_START, POOL_END);

@@ -239,6 +239,44 @@ static void test_unexpected(void)
     pasids_stop(&w);
 }
 
+/* PRG Response PASID Required: another PASID's response is not the group's. */
+static void test_wrong_pasid(gconstpointer opaque)
+{
+    bool required = !opaque;
+    QTestdevCommand c;
+    PasidWorld w;
+    uint16_t pri;
+
+    pasids_start(&w, &(PasidSetup) {
+        .props = DT,
+        .device = required ? NULL : "prg-pasid=off",
+        .context = PASIDE | DTE | PRE,
+        .enable = ALL_ON,
+    });
+    qvtd_writeq(&w.vtd, DMAR_PQA_REG, QUEUE);
+    pri = qtestdev_find_ext_cap(&w.dev, PCI_EXT_CAP_ID_PRI);
+    g_assert_cmphex(qtestdev_config_readl(&w.dev, pri + PCI_PRI_CTRL) >> 16 &
+                    PCI_PRI_STATUS_PASID, ==,
+                    required ? PCI_PRI_STATUS_PASID : 0);
+    set_absent(&w, 0);
+    c = pasids_command(&w, 0, PASID_TESTDEV_WRITE | DEMAND);
+    qtestdev_start(&w.dev, &c);
+    g_assert_cmphex(qtestdev_settle(&w.dev, 0), ==, PASID_TESTDEV_WAITING);
+    set_present(&w, 0);
+    respond(&w, PASIDS_B, GROUP_OF(0), QVTD_SUCCESS);
+    g_assert_cmphex(qtestdev_event(&w.dev, 0).event, ==,
+                    PASID_TESTDEV_RESPONSE |
+                    (required ? PASID_TESTDEV_UNEXPECTED : 0));
+    if (required) {
+        g_assert_cmphex(qtestdev_settle(&w.dev, 0), ==, PASID_TESTDEV_WAITING);
+        g_assert_cmphex(qtestdev_config_readl(&w.dev, pri + PCI_PRI_CTRL) >> 16
+                        & PCI_PRI_STATUS_UPRGI, ==, PCI_PRI_STATUS_UPRGI);
+        respond(&w, PASIDS_A, GROUP_OF(0), QVTD_SUCCESS);
+    }
+    g_assert_cmpuint(qtestdev_finish(&w.dev, 0), ==, PASID_TESTDEV_OK);
+    pasids_stop(&w);
+}
+
 static const uint64_t bad_responses[][2] = {
     { RESPONSE(PASIDS_SID, 1, 0) | 1 << 5, 0 },
     { RESPONSE(PASIDS_SID, 1, 0) | 1ULL << 52, 0 },
@@ -539,6 +577,9 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     add_rows();
     qtest_add_func("/vtd-walk/prq/response/unexpected", test_unexpected);
+    qtest_add_data_func("/vtd-walk/prq/wrong-pasid", NULL, test_wrong_pasid);
+    qtest_add_data_func("/vtd-walk/prq/wrong-pasid/not-required",
+                        GUINT_TO_POINTER(1), test_wrong_pasid);
     qtest_add_func("/vtd-walk/prq/burst/cleared", test_overflow_cleared);
     qtest_add_func("/vtd-walk/prq/burst/retried", test_overflow_retried);
     qtest_add_func("/vtd-walk/prq/no-prs", test_no_prs);

@@ -20,6 +20,7 @@
 static void test_storm(gconstpointer props)
 {
     g_autofree char *watch_options = NULL;
+    g_autofree char *unit = qvtd_unit_props(props);
     g_autofree char *all_props = NULL;
     WorldSetup setup = {};
     uint64_t operations = storm_wanted(OPERATIONS);
@@ -31,7 +32,7 @@ static void test_storm(gconstpointer props)
 
     watch_options = storm_watch_init(&watch);
     all_props = g_strdup_printf("%s -device edu,addr=5,dma_mask="
-                                "0xffffffffffffffff %s", (const char *)props,
+                                "0xffffffffffffffff %s", unit,
                                 watch_options);
     setup.props = all_props;
     world_start(&w, &setup);

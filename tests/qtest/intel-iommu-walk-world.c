@@ -123,11 +123,12 @@ static void world_load_pattern(World *w)
 static void world_boot(World *w, const char *props)
 {
     g_autofree char *rom = world_rom_file();
+    g_autofree char *unit = qvtd_unit_props(props);
 
     w->qts = qtest_initf("-M q35 -m 256M -nodefaults -vga none "
                          "-bios %s -device intel-iommu,%s "
                          "-device edu,addr=4,dma_mask=0xffffffffffffffff",
-                         rom, props);
+                         rom, unit);
     unlink(rom);
     w->bus = qpci_new_pc(w->qts, NULL);
     qvtd_init(&w->vtd, w->qts, POOL_START, POOL_END);
@@ -188,6 +189,10 @@ uint64_t world_entry(World *w, Where where)
 void world_translate(World *w)
 {
     qvtd_enable_queue(&w->vtd);
+    if (qvtd_is_strict()) {
+        /* A new root pointer alone takes nothing out. */
+        qvtd_invalidate_all(&w->vtd);
+    }
     qvtd_enable_translation(&w->vtd, true);
 }
 

@@ -79,6 +79,7 @@
 /* RESULT: the translated page's address, its size, its rights */
 #define PASID_TESTDEV_RESULT_READ   (1u << 0)
 #define PASID_TESTDEV_RESULT_WRITE  (1u << 1)
+#define PASID_TESTDEV_RESULT_UNTRANSLATED (1u << 2) /* use no translated one */
 #define PASID_TESTDEV_RESULT_LG2(r) (((r) >> 4) & 0x3f)
 
 /* The log: what came in, 32 bytes an event, the last 64 of them */

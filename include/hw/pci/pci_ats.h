@@ -29,6 +29,7 @@ typedef struct PCIATSTranslation {
     uint64_t addr;              /* what that is translated to */
     uint8_t size_lg2;           /* 12 and above */
     bool read, write, exec;     /* all off: no translation */
+    bool untranslated;          /* U: requests there must be untranslated */
 } PCIATSTranslation;
 
 /* A page request message, PCIe 10.4.1 */
@@ -129,6 +130,9 @@ bool pci_ats_invalidate(PCIBus *root, uint16_t sid,
                         const PCIATSInvalidation *inv);
 void pci_ats_prg_response(PCIBus *root, uint16_t sid,
                           const PCIPRGResponse *response);
+
+/* Is there a function, and ATS enabled in its config space? */
+bool pci_ats_is_enabled(PCIBus *root, uint16_t sid);
 
 /* For devices.  Without such an IOMMU the request fails or is lost. */
 bool pci_ats_request(PCIDevice *dev, const PCIPASIDPrefix *prefix,

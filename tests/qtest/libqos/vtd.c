@@ -43,6 +43,23 @@ void qvtd_init(QVTD *v, QTestState *qts, uint64_t start, uint64_t end)
     v->status = qvtd_alloc(v, 1);
 }
 
+char *qvtd_unit_props(const char *props)
+{
+    const char *more = getenv("VTD_TEST_PROPS");
+
+    if (!more || !strstr(props, "ecap-nest=on") || strstr(props, "x-strict")) {
+        return g_strdup(props);
+    }
+    return g_strdup_printf("%s,%s", props, more);
+}
+
+bool qvtd_is_strict(void)
+{
+    const char *more = getenv("VTD_TEST_PROPS");
+
+    return more && strstr(more, "x-strict=on");
+}
+
 void qvtd_quit(QTestState *qts)
 {
     pid_t pid = qtest_pid(qts);
@@ -299,6 +316,13 @@ bool qvtd_invalidate(QVTD *v, uint64_t lo, uint64_t hi)
 
     qvtd_queue_put(v, desc);
     return qvtd_queue_wait(v, 0);
+}
+
+void qvtd_invalidate_all(QVTD *v)
+{
+    g_assert_true(qvtd_invalidate(v, QVTD_INV_CC_GLOBAL, 0));
+    g_assert_true(qvtd_invalidate(v, QVTD_INV_PC_GLOBAL, 0));
+    g_assert_true(qvtd_invalidate(v, QVTD_INV_IOTLB_GLOBAL, 0));
 }
 
 bool qvtd_take_fault(QVTD *v, QVTDFault *fault)

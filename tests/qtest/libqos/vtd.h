@@ -30,6 +30,15 @@ typedef struct QVTD {
  */
 void qvtd_init(QVTD *v, QTestState *qts, uint64_t start, uint64_t end);
 
+/*
+ * Properties of a unit: @props, and those that the environment adds to all with
+ * ecap-nest=on (VTD_TEST_PROPS).  Freed by the caller.
+ */
+char *qvtd_unit_props(const char *props);
+
+/* Does the environment add x-strict=on? */
+bool qvtd_is_strict(void);
+
 /* qtest_quit(), which by itself looks every 100 ms whether QEMU has ended */
 void qvtd_quit(QTestState *qts);
 
@@ -178,6 +187,9 @@ bool qvtd_queue_wait(QVTD *v, uint64_t flags);
  * Return: whether the wait completed; false on an invalidation queue error.
  */
 bool qvtd_invalidate(QVTD *v, uint64_t lo, uint64_t hi);
+
+/* All that the unit keeps: context cache, PASID cache, IOTLB. */
+void qvtd_invalidate_all(QVTD *v);
 
 typedef struct QVTDFault {
     unsigned reason;
