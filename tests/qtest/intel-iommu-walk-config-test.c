@@ -89,8 +89,8 @@ static void check_refused(const PropRow *row)
     g_autofree char *rom = world_rom_file();
     g_autofree char *err = NULL;
     const char *argv[] = {
-        getenv("QTEST_QEMU_BINARY"), "-M", "q35,accel=qtest", "-display", "none",
-        "-nodefaults", "-S", "-bios", rom, "-device", device, NULL,
+        getenv("QTEST_QEMU_BINARY"), "-M", "q35,accel=qtest", "-display",
+        "none", "-nodefaults", "-S", "-bios", rom, "-device", device, NULL,
     };
     int status = 0;
 

@@ -3,8 +3,8 @@
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
- * QEMU's own translation serves legacy mode, in a unit that may report more than
- * it was written for.  A case is a row.  Faults are named as VT-d 7.1.2 does.
+ * QEMU's own translation serves legacy mode, in a unit that may report more
+ * than it was written for.  A case is a row.  Faults are named as VT-d 7.1.2 does.
  */
 
 #include "qemu/osdep.h"
