@@ -46,6 +46,7 @@ typedef struct VTDNestedQueue {
     bool is_served;             /* intel_iommu.c is fetching descriptors */
     unsigned stay_depth;        /* 0: outside of a stay, which is unbounded */
     unsigned work;              /* units of this stay */
+    unsigned descriptors;       /* carried out; wraps round */
     uint32_t held;              /* bits of GSTS_REG that wait for what is left */
     bool was_enabled;           /* translation, before this write of GCMD_REG */
 } VTDNestedQueue;
@@ -234,7 +235,7 @@ void vtd_nested_queue_init(VTDNested *n);
 void vtd_nested_queue_reset(VTDNested *n);
 /*
  * @units more of work: an ioctl, a request of an IOMMU_HWPT_INVALIDATE, a look at
- * an entry, a page of tables.
+ * an entry, a page of tables, a number of descriptors.
  */
 void vtd_nested_work(VTDNested *n, unsigned units);
 /* Return: false if what is left has to be left for later. */

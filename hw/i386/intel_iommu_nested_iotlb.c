@@ -202,12 +202,18 @@ static bool invalidate_pasid_cache(VTDNested *n, const uint64_t val[4])
     }
 }
 
-/* A descriptor may mark as many HWPTs as there are, at no call of the host. */
-#define MARKS_A_UNIT    64
+/*
+ * What is collected costs little: a descriptor must not end the batch that it is
+ * in.  But one may mark as many HWPTs as there are.
+ */
+#define DESCRIPTORS_A_UNIT  16
+#define MARKS_A_UNIT        64
 
 static bool inv_desc(VTDNested *n, uint8_t type, const uint64_t val[4])
 {
-    vtd_nested_work(n, 1);
+    if (!(++n->queue.descriptors % DESCRIPTORS_A_UNIT)) {
+        vtd_nested_work(n, 1);
+    }
     switch (type) {
     case VTD_INV_DESC_PC:
         return invalidate_pasid_cache(n, val);
