@@ -21,13 +21,16 @@ make_deb() {
     rm -rf "$work/tree"
 }
 
-# make_module FILE NAME [SYMBOL IT NEEDS]: with a symbol of its own, NAME_call.
+# make_module FILE NAME [SYMBOL IT NEEDS [MODULE IT ASKS FOR]]: with a symbol of
+# its own, NAME_call.
 make_module() {
     local source=$work/module.c
     {
         echo "__attribute__((section(\".modinfo\"), used))"
         echo "static const char license[] = \"license=GPL\";"
         [ -z "${3-}" ] || echo "int $3(void);"
+        [ -z "${4-}" ] || printf '%s\n' "__attribute__((section(\".modinfo\"), used))" \
+            "static const char softdep[] = \"softdep=pre: $4\";"
         echo "int ${2}_call(void) { return ${3:+$3() +} 1; }"
         echo "__attribute__((section(\"__ksymtab_strings\"), used))"
         echo "static const char name[] = \"${2}_call\";"
@@ -40,7 +43,7 @@ make_module() {
 # What a kernel's packages hold: $1 its name, $2 the directory below the root.
 make_modules() {
     local drivers=$work/tree/$2/lib/modules/$1/kernel/drivers/nvme
-    make_module "$drivers/host/nvme.ko.xz" nvme core_call
+    make_module "$drivers/host/nvme.ko.xz" nvme core_call nvme-core
     make_module "$drivers/host/nvme-core.ko.xz" core
     make_module "$drivers/target/nvmet.ko.xz" nvmet core_call
 }
