@@ -31,8 +31,6 @@ static const BatchRow batch_rows[] = {
     { "same", "nested=on", 64, 0, 1, 1, 0 },
     { "most", "nested=on", 256, 2 * PAGE, 1, 256, 0 },
     { "too-many", "nested=on", 257, 2 * PAGE, 1, 1, 1 },
-    /* More than is done in one go: what was collected goes out before. */
-    { "two-stays", "nested=on,x-stay-budget=16", 257, 2 * PAGE, 2, 257, 0 },
     { "off", "nested=on,x-batch=off", 64, 2 * PAGE, 64, 64, 0 },
     { "stops-once", "nested=on", 64, 2 * PAGE, 2, 64 + 54, 0, STOPS "1 0 10" },
     { "stops-twice", "nested=on", 64, 2 * PAGE, 3, 64 + 54 + 44, 0,

@@ -32,6 +32,8 @@
 #define STAGE_BATCH     128     /* entries of one page table that change */
 #define DESCRIPTORS     120
 #define REGISTERS       16
+#define NARROW_SHIFT    4       /* log2 of a descriptor's bytes */
+#define WIDE_SHIFT      5
 #define TESTDEV_GROUPS  8
 #define IDLE_US         1000    /* between two looks at a queue at work */
 #define IDLE_POLLS      60000
@@ -353,27 +355,24 @@ static void wait_idle(Storm *s)
 }
 
 /*
- * A queue that stopped, or that is somewhere else by now: one that holds
- * nothing but waits can be emptied from wherever its head is.
+ * Nothing but waits of 2^@shift bytes, and a tail that has the queue run: once
+ * around, or one descriptor on.  Both are within any size.
  */
-static void drain_queue(Storm *s)
+static void run_waits(Storm *s, unsigned shift)
 {
     uint64_t queue = s->base + QUEUE_PAGE * PAGE;
-    uint64_t waits[QUEUE_PAGES * SLOTS];
+    uint64_t waits[QUEUE_PAGES * SLOTS] = {};
     unsigned head, tail;
 
-    if (!(qvtd_readl(s->vtd, DMAR_GSTS_REG) & VTD_GSTS_QIES)) {
-        return;
-    }
-    for (unsigned i = 0; i < ARRAY_SIZE(waits); i += 2) {
+    for (unsigned i = 0; i < ARRAY_SIZE(waits); i += (1 << shift) / 8) {
         waits[i] = wait_lo(s);
         waits[i + 1] = s->base + STATUS_PAGE * PAGE;
     }
     write_slots(s, queue, waits, ARRAY_SIZE(waits));
-    write_reg(s, DMAR_IQA_REG, 8, queue | 1);
-    /* Once around, or one descriptor on: both are within any size. */
-    head = qvtd_readq(s->vtd, DMAR_IQH_REG) >> 4;
-    tail = head ? 0 : 1 << 4;
+    write_reg(s, DMAR_IQA_REG, 8, queue | 1 |
+              (shift == WIDE_SHIFT ? VTD_IQA_DW_MASK : 0));
+    head = qvtd_readq(s->vtd, DMAR_IQH_REG) >> shift;
+    tail = head ? 0 : 1 << shift;
     write_reg(s, DMAR_IQT_REG, 8, tail);
     /* This alone lets a queue that stopped run, from whatever tail it has. */
     write_reg(s, DMAR_FSTS_REG, 4, UINT32_MAX);
@@ -381,6 +380,23 @@ static void drain_queue(Storm *s)
     write_reg(s, DMAR_IQT_REG, 8, tail);
     wait_idle(s);
     command(s, VTD_GCMD_QIE, 0);
+}
+
+/*
+ * A queue that stopped, or that is somewhere else by now, can be emptied from
+ * wherever its head is.  Which width its descriptors have, the register tells no
+ * more if it was written since.
+ */
+static void drain_queue(Storm *s)
+{
+    static const unsigned shifts[] = { NARROW_SHIFT, WIDE_SHIFT };
+
+    for (int i = 0; i < ARRAY_SIZE(shifts); i++) {
+        if (!(qvtd_readl(s->vtd, DMAR_GSTS_REG) & VTD_GSTS_QIES)) {
+            return;
+        }
+        run_waits(s, shifts[i]);
+    }
     g_assert_cmphex(qvtd_readl(s->vtd, DMAR_GSTS_REG) & VTD_GSTS_QIES, ==, 0);
 }
 
