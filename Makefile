@@ -3,7 +3,7 @@
 # The front door; the work is in scripts/.  "make help" lists the targets.
 
 GUESTS = bookworm trixie backports
-SUITES = scripts qemu qtest hostvm oldest sanitize users demo
+SUITES = scripts qemu qtest hostvm oldest sanitize selftests users demo
 OUT = $(or $(NVTD_OUT),$(CURDIR)/build)
 
 # The scripts start makes of their own, with the processors they find.
@@ -12,11 +12,11 @@ unexport MAKEFLAGS MFLAGS MAKELEVEL
 .DELETE_ON_ERROR:
 .PHONY: help demo check bench fuzz soak qemu qemu-sanitize host-kernel
 .PHONY: host-kernel-oldest check-kernels host-shell where docs
-.PHONY: guest-kernels
+.PHONY: guest-kernels selftests
 .PHONY: clean distclean
 .PHONY: tools install deb dist
 .PHONY: packages-build packages-hostvm packages-docs packages-users
-.PHONY: packages-coverage packages-bench coverage check-hardware
+.PHONY: packages-coverage packages-bench packages-selftests coverage check-hardware
 .PHONY: $(SUITES:%=check-%)
 
 help:
@@ -24,6 +24,7 @@ help:
 	@echo 'make check        all tests; the last line counts them'
 	@echo 'make check-SUITE  one of: $(SUITES)'
 	@echo '     CASE=name    of it only one, by its name or /path'
+	@echo 'make check-selftests  the kernel'\''s own tests of VFIO, all, in the host VM and in a guest'
 	@echo 'make check-kernels  the suite hostvm on each host kernel of the archive'
 	@echo 'make coverage     what of our own files the tests run, and what not'
 	@echo 'make check-hardware BDF=0000:01:00.0  on this host, with that device'
@@ -34,6 +35,7 @@ help:
 	@echo '     QEMU_SRC=dir from that 10.0.x tree; SANITIZE=1 with sanitizers'
 	@echo 'make host-kernel  the kernel of the host VM'
 	@echo 'make guest-kernels  Debian'\''s own kernels, for the guests of the suite hostvm'
+	@echo 'make selftests    the kernel'\''s own tests of VFIO, of the host kernel'\''s version'
 	@echo 'make host-shell   a shell in the host VM'
 	@echo 'make -s where     where these are, NAME=value'
 	@echo 'make docs         the pages of docs/ as HTML'
@@ -50,6 +52,9 @@ packages-hostvm:
 
 packages-bench:
 	@scripts/packages bench
+
+packages-selftests:
+	@scripts/packages build kernel hostvm selftests
 
 packages-coverage:
 	@scripts/packages coverage
@@ -82,13 +87,18 @@ guest-kernels: packages-hostvm
 	    echo "$(OUT)/guests/$$name: Linux $$(cat "$$dir/version")"; \
 	done
 
+selftests: packages-selftests host-kernel
+	@scripts/vfio-selftests >$(OUT)/$@.new
+	@mv $(OUT)/$@.new $(OUT)/$@
+	@cat $(OUT)/$@
+
 host-shell: packages-hostvm qemu host-kernel
 	@scripts/host-shell
 
 demo: packages-hostvm qemu host-kernel
 	@scripts/demo
 
-check: packages-hostvm packages-users qemu tools host-kernel host-kernel-oldest guest-kernels
+check: packages-hostvm packages-users qemu tools host-kernel host-kernel-oldest guest-kernels selftests
 	@scripts/check
 
 check-scripts: packages-hostvm
@@ -115,14 +125,15 @@ check-users: packages-users qemu
 check-oldest: packages-hostvm qemu tools host-kernel-oldest
 	@scripts/check oldest
 
-check-kernels: packages-hostvm qemu tools
+check-kernels: packages-hostvm qemu tools selftests
 	@scripts/check-kernels
 
-check-hostvm: tools guest-kernels
-check-hostvm check-demo: packages-hostvm qemu host-kernel
+check-hostvm: tools guest-kernels selftests
+check-selftests: selftests
+check-hostvm check-selftests check-demo: packages-hostvm qemu host-kernel
 	@scripts/check $(@:check-%=%)
 
-coverage: packages-coverage packages-hostvm packages-build tools host-kernel guest-kernels
+coverage: packages-coverage packages-hostvm packages-build tools host-kernel guest-kernels selftests
 	@scripts/coverage
 
 check-hardware: qemu tools
