@@ -661,7 +661,8 @@ static void add(const char *group, const char *name, const void *row,
 
 int main(int argc, char **argv)
 {
-    if (!nested_test_init(&argc, &argv)) {
+    if (!nested_test_init(&argc, &argv) ||
+        !nested_test_requires(6, 15, "PASIDs of passed-through devices")) {
         return 0;
     }
     for (int i = 0; i < ARRAY_SIZE(sweep_rows); i++) {

@@ -19,6 +19,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
+#include "hw/i386/vtd_host_kernel.h"
 #include "hw/misc/pasid-testdev.h"
 #include "hostdev.h"
 
@@ -466,11 +467,27 @@ static int run_device(const char *bdf, int first)
     return failed;
 }
 
+/* VFIO attaches PASIDs since Linux 6.15. */
+static bool kernel_has_pasids(void)
+{
+    VTDHostKernel kernel = { 0 };
+    struct utsname uts;
+
+    if (!uname(&uts)) {
+        vtd_host_kernel_version(&kernel, uts.release);
+    }
+    return vtd_host_kernel_at_least(&kernel, 6, 15);
+}
+
 int main(int argc, char **argv)
 {
     int i, failed = 0;
 
     setvbuf(stdout, NULL, _IOLBF, 0);
+    if (!kernel_has_pasids()) {
+        printf("1..0 # SKIP PASIDs of VFIO devices need Linux 6.15 or later\n");
+        return 0;
+    }
     if (argc < 2) {
         fprintf(stderr, "usage: %s DDDD:BB:DD.F...\n", argv[0]);
         return 2;
