@@ -3,7 +3,7 @@
 # The front door; the work is in scripts/.  "make help" lists the targets.
 
 GUESTS = bookworm trixie backports
-SUITES = scripts qemu qtest hostvm oldest sanitize selftests users demo
+SUITES = scripts qemu qtest hostvm oldest guests sanitize selftests users demo
 OUT = $(or $(NVTD_OUT),$(CURDIR)/build)
 
 # The scripts start makes of their own, with the processors they find.
@@ -34,7 +34,7 @@ help:
 	@echo 'make qemu         QEMU with nested VT-d, and its test programs'
 	@echo '     QEMU_SRC=dir from that 10.0.x tree; SANITIZE=1 with sanitizers'
 	@echo 'make host-kernel  the kernel of the host VM'
-	@echo 'make guest-kernels  Debian'\''s own kernels, for the guests of the suite hostvm'
+	@echo 'make guest-kernels  Debian'\''s own kernels, of the suite guests'
 	@echo 'make selftests    the kernel'\''s own tests of VFIO, of the host kernel'\''s version'
 	@echo 'make host-shell   a shell in the host VM'
 	@echo 'make -s where     where these are, NAME=value'
@@ -98,7 +98,7 @@ host-shell: packages-hostvm qemu host-kernel
 demo: packages-hostvm qemu host-kernel
 	@scripts/demo
 
-check: packages-hostvm packages-users qemu tools host-kernel host-kernel-oldest guest-kernels selftests
+check: packages-hostvm packages-users qemu tools host-kernel host-kernel-oldest selftests
 	@scripts/check
 
 check-scripts: packages-hostvm
@@ -128,9 +128,10 @@ check-oldest: packages-hostvm qemu tools host-kernel-oldest
 check-kernels: packages-hostvm qemu tools selftests
 	@scripts/check-kernels
 
-check-hostvm: tools guest-kernels selftests
+check-guests: guest-kernels
+check-hostvm: tools selftests
 check-selftests: selftests
-check-hostvm check-selftests check-demo: packages-hostvm qemu host-kernel
+check-hostvm check-guests check-selftests check-demo: packages-hostvm qemu host-kernel
 	@scripts/check $(@:check-%=%)
 
 coverage: packages-coverage packages-hostvm packages-build tools host-kernel guest-kernels selftests
