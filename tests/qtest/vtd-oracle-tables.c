@@ -277,7 +277,7 @@ static void fill_context(OracleTables *t)
     e[0] = page_address(DIR_PAGE) | 1 | (one_in(t, 20) ? BIT(1) : 0) |
            (one_in(t, 16) ? 0 : BIT(2)) | (one_in(t, 16) ? 0 : BIT(3));
     e[1] = t->rid_pasid | (one_in(t, 3) ? BIT(20) : 0);
-    switch (below(t, 120)) {
+    switch (below(t, 60)) {
     case 0:
         root[0] &= ~1ULL;
         break;
@@ -345,11 +345,6 @@ void oracle_tables_build(OracleTables *t, uint64_t seed, uint64_t number)
 uint64_t oracle_data_at(uint64_t page)
 {
     return page ^ 0x1d00d00000000000ULL;
-}
-
-bool oracle_is_table(unsigned page)
-{
-    return page < ORACLE_TABLE_PAGES;
 }
 
 bool oracle_is_data(const OracleTables *t, uint64_t addr)

@@ -43,7 +43,6 @@ void oracle_set_nothing(void *opaque, uint64_t addr, uint64_t bits);
 uint64_t oracle_data_at(uint64_t page);
 /* Is that RAM, and no table? */
 bool oracle_is_data(const OracleTables *t, uint64_t addr);
-bool oracle_is_table(unsigned page);
 
 bool oracle_one_in(OracleTables *t, unsigned n);
 uint32_t oracle_pick_pasid(OracleTables *t);
