@@ -4,8 +4,8 @@
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Needs what intel-iommu-nested-test needs, and a pasid-testdev for its device:
- * a second, emulated one is on the same guest's tables.  An operation changes an
+ * VTD_TEST_BDF is a pasid-testdev bound to vfio-pci; a second, emulated one is on
+ * the same guest's tables.  Without the first, the second is judged alone.  An operation changes an
  * entry of a table, a PASID entry, the context entries, or turns translation off
  * or on, and may be followed by an invalidation.  Then both devices read and
  * write some pages, and the same data must be moved, or both be blocked, as the
@@ -72,6 +72,7 @@ typedef struct Operation {
 typedef struct World {
     NestedTest n;
     QTestdev dev[2];            /* passed through, emulated */
+    unsigned first;             /* 1 where there is none to pass through */
     OracleUnit unit;
     uint64_t words[WORDS];
     unsigned mamv;
@@ -407,11 +408,15 @@ static bool copy(World *w, QTestdev *dev, uint64_t addr, bool write,
 
 static void probe(World *w, unsigned cell, bool write)
 {
-    uint64_t addr = cell_address(cell), out, data[2], want;
-    bool may = reference(w, addr, write, &out), done[2];
+    uint64_t addr = cell_address(cell), out, data[2] = {}, want;
+    bool may = reference(w, addr, write, &out), done[2] = {};
 
-    for (unsigned i = 0; i < 2; i++) {
+    for (unsigned i = w->first; i < 2; i++) {
         done[i] = copy(w, &w->dev[i], addr, write, may ? out : 0, &data[i]);
+    }
+    if (w->first) {
+        done[0] = done[1];
+        data[0] = data[1];
     }
     want = !may ? 0 : write ? WRITTEN : out;
     if (done[0] == may && done[1] == may && data[0] == want &&
@@ -561,16 +566,46 @@ static void print_batch(const Operation *ops)
     }
 }
 
+static void boot(World *w)
+{
+    g_autofree char *emulated = g_strdup_printf("-device pasid-testdev,addr=%d",
+                                                SLOT2);
+    g_autofree char *both = NULL;
+    NestedTest *n = &w->n;
+
+    if (vtd_host_device()) {
+        both = g_strdup_printf("-device vfio-pci,host=%s,iommufd=iommufd0,"
+                               "addr=%d %s", vtd_host_device(), SLOT, emulated);
+        nested_start_props(n, "nested=on", both);
+        return;
+    }
+    w->first = 1;
+    n->qts = qtest_initf("-machine q35 -m " RAM " -nodefaults "
+                         "-device intel-iommu,nested=on %s", emulated);
+    n->pci = qpci_new_pc(n->qts, NULL);
+    n->vtd = g_new0(QVTD, 1);
+    qvtd_init(n->vtd, n->qts, TABLES, TABLES_END);
+}
+
+static void stop(World *w)
+{
+    g_free(w->dev[1].dev);
+    if (!w->first) {
+        nested_teardown(&w->n);
+        return;
+    }
+    g_free(w->n.vtd);
+    qpci_free_pc(w->n.pci);
+    qvtd_quit(w->n.qts);
+}
+
 static void start(World *w)
 {
-    g_autofree char *devices = g_strdup_printf(
-        "-device vfio-pci,host=%s,iommufd=iommufd0,addr=%d "
-        "-device pasid-testdev,addr=%d", vtd_host_device(), SLOT, SLOT2);
     QVTD *v;
 
-    nested_start_props(&w->n, "nested=on", devices);
+    boot(w);
     v = w->n.vtd;
-    for (unsigned i = 0; i < 2; i++) {
+    for (unsigned i = w->first; i < 2; i++) {
         qtestdev_init(&w->dev[i], w->n.qts,
                       qpci_device_find(w->n.pci, QPCI_DEVFN(SLOT + i, 0)));
     }
@@ -639,15 +674,12 @@ static void test_alike(void)
     if (done >= wanted) {
         print_counts(done);
     }
-    g_free(w->dev[1].dev);
-    nested_teardown(&w->n);
+    stop(w);
 }
 
 int main(int argc, char **argv)
 {
-    if (!nested_test_init(&argc, &argv)) {
-        return 0;
-    }
+    g_test_init(&argc, &argv, NULL);
     qtest_add_func("/intel-iommu/nested/oracle", test_alike);
-    return nested_test_run();
+    return g_test_run();
 }
