@@ -85,6 +85,7 @@ typedef struct World {
     bool context, mixed;
     uint64_t inv_address;       /* of the last entry changed */
     unsigned inv_am;
+    unsigned reason;            /* of the reference, of the last request */
     char *difference;
 } World;
 
@@ -160,14 +161,18 @@ static void put_pasid(World *w, unsigned pasid, uint32_t r)
     uint64_t pgtt = pgtts[r % ARRAY_SIZE(pgtts)];
     unsigned set = r / 16 % 2, did = 1 + r / 32 % 4;
     bool present = r / 128 % 8;
-    bool reserved = r / 1024 % 16 == 0, hole = r / 16384 % 24 == 0;
+    bool hole = r / 16384 % 24 == 0;
     unsigned sre = r >> 31;
 
     put(w, PASID_PAGE, pasid * 8 + 1, did);
     put(w, PASID_PAGE, pasid * 8 + 2,
         (hole ? HOLE : page_address(SET_PAGE(set))) | sre);
-    put(w, PASID_PAGE, pasid * 8, pgtt << 6 | 2 << 2 | present |
-        (reserved ? 1 << 10 : 0));
+    /*
+     * What translates emulated devices beside nested=on looks neither at P nor at
+     * reserved bits: an entry that is not present has no type either.
+     */
+    put(w, PASID_PAGE, pasid * 8,
+        present ? pgtt << 6 | 2 << 2 | 1 : 0);
 }
 
 static void put_context(World *w, bool present)
@@ -372,6 +377,7 @@ static bool reference(World *w, uint64_t addr, bool write, uint64_t *out)
     if (w->enabled) {
         r = oracle_translate(&w->unit, &req);
         *out = r.out;
+        w->reason = r.reason;
         if (r.reason) {
             return false;
         }
@@ -428,9 +434,13 @@ static void probe(World *w, unsigned cell, bool write)
     g_free(w->difference);
     w->difference = g_strdup_printf(
         "%s of 0x%" PRIx64 ": passed through %s 0x%" PRIx64 ", emulated %s 0x%"
-        PRIx64 ", the reference %s 0x%" PRIx64, write ? "write" : "read", addr,
+        PRIx64 ", the reference %s 0x%" PRIx64 ", reason 0x%x; PASID entry 0x%"
+        PRIx64 " 0x%" PRIx64 " 0x%" PRIx64, write ? "write" : "read", addr,
         done[0] ? "done" : "blocked", data[0],
-        done[1] ? "done" : "blocked", data[1], may ? "done" : "blocked", want);
+        done[1] ? "done" : "blocked", data[1], may ? "done" : "blocked", want,
+        w->reason, get(w, PASID_PAGE, w->rid_pasid * 8),
+        get(w, PASID_PAGE, w->rid_pasid * 8 + 1),
+        get(w, PASID_PAGE, w->rid_pasid * 8 + 2));
 }
 
 static void probe_some(World *w, const Operation *op)
