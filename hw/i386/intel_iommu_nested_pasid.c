@@ -26,7 +26,7 @@
 #define PE1_PGSNP           BIT_ULL(24)
 #define PE1_MEMORY_TYPES    (~0ULL << 25)   /* CD, EMTE, EMT, PWT, PCD, PAT */
 #define PE2_SRE             BIT_ULL(0)
-#define PE2_EXECUTE         (BIT_ULL(1) | BIT_ULL(5))   /* ERE, NXE */
+#define PE2_ERE             BIT_ULL(1)
 #define PE2_SMEP            BIT_ULL(6)
 #define PE2_RSVD            (0xfULL << 8)
 #define PE2_FSPM(pe)        extract64((pe)->val[2], 2, 2)
@@ -115,12 +115,12 @@ static void want_fault(VTDNestedWant *want, int fault, VTDNestedCause cause)
 /*
  * VT-d 9.6: reserved for good, or while the capability is not reported.  What
  * the entry's type has no use for, such as the pointer to a second stage, is
- * not looked at.
+ * not looked at.  NXE is of that kind, as nothing executes: Linux 6.1 sets it.
  */
 static bool entry_is_reserved(IntelIOMMUState *s, const VTDPASIDEntry *pe)
 {
     uint64_t rsvd1 = PE1_RSVD | PE1_MEMORY_TYPES;
-    uint64_t rsvd2 = PE2_RSVD | PE2_EXECUTE;
+    uint64_t rsvd2 = PE2_RSVD | PE2_ERE;
 
     if (!(s->ecap & ECAP_SMPWC)) {
         rsvd1 |= PE1_PWSNP;

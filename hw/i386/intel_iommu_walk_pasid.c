@@ -16,7 +16,7 @@
 #define PE1_MEMORY_TYPE (~0ULL << 25)   /* CD, EMTE, EMT, PWT, PCD, PAT */
 #define PE2_SRE         (1ULL << 0)
 #define PE2_WPE         (1ULL << 4)
-#define PE2_ERS         (1ULL << 1 | 1ULL << 5 | 1ULL << 6)
+#define PE2_ERS         (1ULL << 1 | 1ULL << 6)  /* NXE is ignored */
 #define PE2_EAFE        (1ULL << 7)
 #define PE2_RSVD        (0xfULL << 8 | PE2_ERS)
 

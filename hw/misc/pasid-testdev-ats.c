@@ -96,6 +96,21 @@ static bool entry_doomed(const PASIDTestdevATCEntry *e,
            page_last(&e->page) >= inv->first;
 }
 
+/* The last one that HOLD_ONLY names ends the hold. */
+static bool is_held(PASIDTestdev *d)
+{
+    if (!(d->control & PASID_TESTDEV_HOLD_INVALIDATIONS)) {
+        return false;
+    }
+    if (d->control >> 16) {
+        d->control -= PASID_TESTDEV_HOLD_ONLY(1u);
+        if (!(d->control >> 16)) {
+            d->control &= ~PASID_TESTDEV_HOLD_INVALIDATIONS;
+        }
+    }
+    return true;
+}
+
 static bool testdev_invalidate(PCIDevice *dev, const PCIATSInvalidation *inv)
 {
     PASIDTestdev *d = PASID_TESTDEV(dev);
@@ -104,7 +119,7 @@ static bool testdev_invalidate(PCIDevice *dev, const PCIATSInvalidation *inv)
     log_event(d, PASID_TESTDEV_INVALIDATION |
               (inv->global ? PASID_TESTDEV_EVENT_GLOBAL : 0), inv->pasid,
               inv->first, inv->last);
-    if (d->control & PASID_TESTDEV_HOLD_INVALIDATIONS) {
+    if (is_held(d)) {
         return false;
     }
     for (i = 0; i < ATC_ENTRIES; i++) {

@@ -356,7 +356,8 @@ static void testdev_write(void *opaque, hwaddr addr, uint64_t val,
     }
     switch (addr) {
     case PASID_TESTDEV_CONTROL:
-        d->control = val & PASID_TESTDEV_HOLD_INVALIDATIONS;
+        d->control = val & (PASID_TESTDEV_HOLD_INVALIDATIONS |
+                            PASID_TESTDEV_HOLD_ONLY(0xffffu));
         break;
     case PASID_TESTDEV_INTERRUPTS:
         d->interrupts &= ~val;

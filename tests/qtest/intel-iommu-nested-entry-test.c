@@ -153,7 +153,7 @@ static const struct {
     { 1, 23 },          /* PWSNP: ECAP.SMPWC */
     { 1, 24 },          /* PGSNP: ECAP.SC */
     { 1, 25 }, { 1, 26 }, { 1, 31 }, { 1, 32 }, { 1, 63 },  /* ECAP.MTS */
-    { 2, 1 }, { 2, 5 }, /* ERE, NXE: ECAP.ERS */
+    { 2, 1 },           /* ERE: ECAP.ERS */
     { 2, 7 },           /* EAFE: ECAP.EAFS */
     { 2, 8 }, { 2, 11 },
     { 2, 48 }, { 2, 63 },   /* beyond the guest's addresses */
@@ -194,6 +194,7 @@ static void test_ignored(void)
     nested_setup(&t);
     nested_step(&t, SET_A);
     qvtd_edit(t.vtd, t.entry, 0, ~0xfffULL | 7 << 2);   /* SSPTPTR, AW */
+    qvtd_edit(t.vtd, t.entry + 16, 0, BIT_ULL(5));      /* NXE of Linux 6.1 */
     nested_step(&t, TE_ON);
     nested_check_host(&t, PGTT_NESTED, t.tables[TABLE_A].root);
     nested_check_fault(&t, 0);

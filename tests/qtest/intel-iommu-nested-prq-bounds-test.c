@@ -8,8 +8,6 @@
  */
 
 #include "qemu/osdep.h"
-#include <sys/mman.h>
-#include "qemu/atomic.h"
 #include "qemu/bswap.h"
 #include "hw/i386/intel_iommu_internal.h"
 #include "hw/pci/pci_regs.h"
@@ -148,73 +146,29 @@ static void test_large(gconstpointer opaque)
  * long as the device is there, in the ioctl: QEMU waits with the BQL held.
  */
 
-#define TIMEOUTS        3               /* that the host's log tells of */
-
-typedef struct Hold {
-    uint32_t *control;                  /* the device's register */
-    int kmsg;
-    bool is_over;
-} Hold;
-
-/* Lets go of invalidations when the host has complained enough. */
-static void *hold_ends(void *opaque)
-{
-    unsigned timeouts = 0, polls = 0;
-    Hold *hold = opaque;
-    char record[1024];
-
-    while (timeouts < TIMEOUTS && has_patience(&polls, PATIENCE)) {
-        ssize_t size = read(hold->kmsg, record, sizeof(record) - 1);
-
-        if (size <= 0) {
-            g_usleep(POLL_US);
-            continue;
-        }
-        record[size] = 0;
-        timeouts += !!strstr(record, "Invalidation Time-out Error: SID");
-    }
-    qatomic_set(&hold->is_over, true);
-    qatomic_set(hold->control, 0);
-    return NULL;
-}
-
-static void hold_begins(Hold *hold, const char *bdf)
-{
-    g_autofree char *path = g_strdup_printf("/sys/bus/pci/devices/%s/resource0",
-                                            bdf);
-    int fd = open(path, O_RDWR | O_SYNC);
-    void *bar = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-
-    g_assert_true(bar != MAP_FAILED);
-    close(fd);
-    hold->kmsg = open("/dev/kmsg", O_RDONLY | O_NONBLOCK);
-    g_assert_cmpint(lseek(hold->kmsg, 0, SEEK_END), ==, 0);
-    hold->is_over = false;
-    hold->control = bar + PASID_TESTDEV_CONTROL;
-    qatomic_set(hold->control, PASID_TESTDEV_HOLD_INVALIDATIONS);
-}
+#define HELD            50              /* then the device goes on */
 
 static void test_held(void)
 {
-    GThread *thread;
+    uint32_t logged;
     PrqWorld w;
-    Hold hold;
 
     prq_start(&w, QTESTDEV_NO_PASID, 0);
     prq_start_write(&w);
     prq_await_tail(&w, 1);
     prq_serve_write(&w);
 
-    hold_begins(&hold, w.t.bdf);
-    thread = g_thread_new("hold", hold_ends, &hold);
+    qtestdev_writel(&w.dev, PASID_TESTDEV_CONTROL,
+                    PASID_TESTDEV_HOLD_INVALIDATIONS |
+                    PASID_TESTDEV_HOLD_ONLY(HELD));
+    logged = qtestdev_readl(&w.dev, PASID_TESTDEV_LOG_COUNT);
     qvtd_edit(w.t.vtd, w.leaf, ~0ULL, PAGE_B | QVTD_S1_PAGE);
     qtest_memset(w.t.qts, PAGE_B, 0, PAGE);
     g_assert_true(qvtd_invalidate(w.t.vtd, QVTD_INV_PIOTLB_ALL(DID, 0), 0));
     /* The wait descriptor was not over before the device gave in. */
-    g_assert_true(qatomic_read(&hold.is_over));
-    g_thread_join(thread);
-    close(hold.kmsg);
-    munmap((void *)hold.control - PASID_TESTDEV_CONTROL, PAGE);
+    g_assert_cmphex(qtestdev_readl(&w.dev, PASID_TESTDEV_CONTROL), ==, 0);
+    g_assert_cmpuint(qtestdev_readl(&w.dev, PASID_TESTDEV_LOG_COUNT) - logged,
+                     >, HELD);
 
     prq_start_write(&w);
     g_assert_cmpuint(qtestdev_finish(&w.dev, 0), ==, PASID_TESTDEV_OK);

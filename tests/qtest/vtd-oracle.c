@@ -199,8 +199,8 @@ static bool pasid_is_reserved(const Walk *w)
     return e[0] & (BIT(5) | BITS(11, 10)) || e[1] & BITS(22, 16) ||
            (!w->u->mts && e[1] & BITS(63, 25)) ||
            (!w->u->sc && e[1] & BIT(24)) ||
-           /* ERE, NXE, SMEP: no execute requests; EAFE: not reported */
-           e[2] & (BIT(1) | BITS(11, 5)) ||
+           /* ERE, SMEP: no execute requests; EAFE: not reported */
+           e[2] & (BIT(1) | BITS(11, 6)) ||
            (!w->u->srs && e[2] & (BIT(0) | BIT(4))) ||
            e[3] || e[4] || e[5] || e[6] || e[7] ||
            ((pgtt == 2 || pgtt == 3) && e[0] & beyond) ||

@@ -24,6 +24,7 @@
 
 /* CONTROL */
 #define PASID_TESTDEV_HOLD_INVALIDATIONS (1u << 0) /* never complete them */
+#define PASID_TESTDEV_HOLD_ONLY(n)  ((n) << 16) /* but so many, if not 0 */
 
 #define PASID_TESTDEV_CHANNELS      16
 #define PASID_TESTDEV_CHANNEL(n)    (0x400 + (n) * 0x40)
