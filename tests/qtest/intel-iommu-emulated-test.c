@@ -253,6 +253,7 @@ static const BadRow bad_rows[] = {
     { NESTED, IN_ENTRY, 1, 63, 0x5a },
     { NESTED, IN_ENTRY, 2, 1, 0x5a },           /* ERE: ECAP.ERS */
     { NESTED, IN_ENTRY, 2, 3, 0x5b },
+    { NESTED, IN_ENTRY, 2, 6, 0x5a },           /* SMEP: the same */
     { NESTED, IN_ENTRY, 2, 7, 0x5a },           /* EAFE: ECAP.EAFS */
     { NESTED, IN_ENTRY, 2, 8, 0x5a },
     { NESTED, IN_ENTRY, 2, 63, 0x5a },          /* beyond all addresses */

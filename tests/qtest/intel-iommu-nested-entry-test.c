@@ -154,7 +154,7 @@ static const struct {
     { 1, 23 },          /* PWSNP: ECAP.SMPWC */
     { 1, 24 },          /* PGSNP: ECAP.SC */
     { 1, 25 }, { 1, 26 }, { 1, 31 }, { 1, 32 }, { 1, 63 },  /* ECAP.MTS */
-    { 2, 1 }, { 2, 5 }, /* ERE, NXE: ECAP.ERS */
+    { 2, 1 }, { 2, 5 }, { 2, 6 },   /* ERE, NXE, SMEP: ECAP.ERS */
     { 2, 7 },           /* EAFE: ECAP.EAFS */
     { 2, 8 }, { 2, 11 },
     { 2, 48 }, { 2, 63 },   /* beyond the guest's addresses */
