@@ -69,25 +69,27 @@ static uint64_t get(OracleWorld *w, unsigned page, unsigned slot)
 }
 
 /*
- * Entries: of each @r, some bits decide one thing.  Half of all are sound, or
- * soon nothing would be translated.
+ * Entries, each made from the one number that an operation has for it.  Half of
+ * all are sound, or soon nothing would be translated.
  */
+
+/* A linear congruential generator: its low bits are no good. */
+static unsigned any_of(uint32_t *r, unsigned n)
+{
+    *r = *r * 1664525 + 1013904223;
+    return (*r >> 8) % n;
+}
 
 static bool one_in(uint32_t *r, unsigned n)
 {
-    bool one = *r % n == 0;
-
-    *r /= n;
-    return one;
+    return any_of(r, n) == 0;
 }
 
 /* One of the bits @first to @last, now and then */
 static uint64_t stray_bit(uint32_t *r, unsigned n, unsigned first,
                           unsigned last)
 {
-    unsigned bit = first + *r % (last - first + 1);
-
-    return one_in(r, n) ? 1ULL << bit : 0;
+    return one_in(r, n) ? 1ULL << (first + any_of(r, last - first + 1)) : 0;
 }
 
 static unsigned did_of(OracleWorld *w, unsigned pasid)
@@ -106,12 +108,12 @@ static uint64_t any_entry(uint32_t r, unsigned level, unsigned below)
                 (one_in(&r, 8) ? 0 : 4) | (one_in(&r, 16) ? 1ULL << 51 : 0);
     }
     if (level == 1) {
-        return (one_in(&r, 32) ? HOLE : DATA + r % 4096 * PAGE) | flags;
+        return (one_in(&r, 32) ? HOLE : DATA + any_of(&r, 4096) * PAGE) | flags;
     }
     if (!(sound && level == 4) && one_in(&r, 4)) {
         /* Bit 12 is PAT's; at level 4 there are no pages. */
         flags |= 1 << 7 | (sound ? 0 : stray_bit(&r, 4, 12, 20));
-        return (level == 2 ? DATA + r % 8 * 2 * MIB : 0) | flags;
+        return (level == 2 ? DATA + any_of(&r, 8) * 2 * MIB : 0) | flags;
     }
     return (!sound && one_in(&r, 16) ? HOLE : page_address(below)) | flags;
 }
@@ -119,17 +121,15 @@ static uint64_t any_entry(uint32_t r, unsigned level, unsigned below)
 static void put_pasid(OracleWorld *w, unsigned pasid, uint32_t r)
 {
     static const uint8_t pgtts[] = { 1, 1, 1, 1, 4, 2, 3, 0 };
-    unsigned set = r % 2, did = 1 + r / 2 % 4;
+    unsigned set = any_of(&r, 2), did = 1 + any_of(&r, 4);
     uint64_t val[3] = {
         PGTT_STAGE1 << 6 | 2 << 2 | 1, did, page_address(SET_PAGE(set)),
     };
 
-    r /= 8;
     val[0] |= one_in(&r, 4) ? VTD_PASID_ENTRY_FPD : 0;
     if (one_in(&r, 2)) {
         val[0] &= ~(VTD_SM_PASID_ENTRY_PGTT | (one_in(&r, 4) ? 1 : 0));
-        val[0] |= (uint64_t)pgtts[r % ARRAY_SIZE(pgtts)] << 6;
-        r /= ARRAY_SIZE(pgtts);
+        val[0] |= (uint64_t)pgtts[any_of(&r, ARRAY_SIZE(pgtts))] << 6;
         val[0] |= stray_bit(&r, 4, 9, 12) | (one_in(&r, 16) ? 1 << 5 : 0);
         val[1] |= stray_bit(&r, 8, 16, 26);
         val[2] ^= stray_bit(&r, 4, 0, 13);
