@@ -291,6 +291,14 @@ static void fill_queue(IothreadWorld *w)
     qtest_memwrite(w->qts, w->vtd.queue, desc, QUEUE_ENTRIES * 16);
 }
 
+/* The memory region behind which the disk's requests are translated */
+static bool disk_is_translated(IothreadWorld *w)
+{
+    g_autofree char *tree = qtest_hmp(w->qts, "info mtree");
+
+    return strstr(tree, "vtd-06.0-dmar") != NULL;
+}
+
 /*
  * The first request that meets a pass-through entry has the memory region
  * switched, for which the BQL is needed.  A thread that holds the IOMMU lock
@@ -299,6 +307,7 @@ static void fill_queue(IothreadWorld *w)
 static void test_pass_through(void)
 {
     const IothreadRow row = { .props = "intremap=off" };
+    unsigned polls = 0;
     uint64_t slot;
     IothreadWorld w;
 
@@ -314,11 +323,16 @@ static void test_pass_through(void)
     qtest_writeq(w.qts, slot, 0);
     g_assert_true(qvtd_invalidate(&w.vtd, QVTD_INV_CC_GLOBAL, 0));
     qtest_writeq(w.qts, slot, PASS_THROUGH | 1);
+    g_assert_true(disk_is_translated(&w));
     fill_queue(&w);
     while (qtest_readb(w.qts, STATUS) == 0xff) {
         invalidate_often(&w);
     }
     g_assert_cmphex(qtest_readb(w.qts, STATUS), ==, VIRTIO_BLK_S_OK);
+    while (disk_is_translated(&w) && has_patience(&polls, PATIENCE)) {
+        g_usleep(POLL_US);
+    }
+    g_assert_false(disk_is_translated(&w));
     stop(&w);
 }
 
