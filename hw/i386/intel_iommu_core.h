@@ -105,6 +105,24 @@ bool vtd_core_read(hwaddr addr, uint64_t *val, int nr);
 int vtd_core_get_context_entry(IntelIOMMUState *s, uint8_t bus_num,
                                uint8_t devfn, VTDContextEntry *ce);
 
+/* Bits that are reserved for good, or while a capability is not reported */
+bool vtd_core_context_is_reserved(IntelIOMMUState *s,
+                                  const VTDContextEntry *ce);
+bool vtd_core_pdir_is_reserved(IntelIOMMUState *s, uint64_t dir);
+
+/**
+ * vtd_core_pasid_is_reserved: The same of a PASID entry, but for ecap-nest=on,
+ * whose walk has its own.  What the entry's type has no use for, such as the
+ * pointer to a second stage, is not looked at.
+ *
+ * Without nested=on it is quadword 0 alone: what guests of the ordinary
+ * translation may have had in the others is served as ever.
+ */
+bool vtd_core_pasid_is_reserved(IntelIOMMUState *s, const VTDPASIDEntry *pe);
+
+/* @pasid is beyond the directory in @ce. */
+bool vtd_core_pasid_is_beyond(const VTDContextEntry *ce, uint32_t pasid);
+
 /**
  * vtd_core_get_pasid_entry: Read a PASID entry through the directory in @ce.
  * @pe: the entry, present; its fields are the caller's to judge
@@ -189,6 +207,12 @@ uint64_t vtd_core_iva(IntelIOMMUState *s);
 
 /* The PASID cache lost entries: let translation decide again. */
 void vtd_core_switch_address_spaces(IntelIOMMUState *s);
+
+/*
+ * A bottom half does so where a thread without the BQL met a pass-through
+ * entry, of the ordinary translation: from then on nothing is translated.
+ */
+void vtd_core_pt_bh(void *opaque);
 
 /*
  * The same for emulated devices of the ordinary translation, whose cache is

@@ -371,6 +371,11 @@ void vtd_nested_cap_init(IntelIOMMUState *s)
      * Linux guest nothing on first-stage maps, which are exempt.
      */
     s->cap |= VTD_CAP_CM;
+    /*
+     * Which PASID entry requests without PASID have is looked up here, not by
+     * the host: RID_PASID works whatever that reports.
+     */
+    s->ecap |= VTD_ECAP_RPS;
     if (s->srs) {
         s->ecap |= VTD_ECAP_SRS;
     }

@@ -19,16 +19,7 @@
 /* Fields of a PASID entry, by quadword */
 #define PE0_PGTT(pe)        ((pe)->val[0] & VTD_SM_PASID_ENTRY_PGTT)
 #define PE1_DID(pe)         VTD_SM_PASID_ENTRY_DID((pe)->val[1])
-#define PE0_AD              BIT_ULL(9)      /* SSADE, of second stages */
-#define PE0_RSVD            (3ULL << 10)
-#define PE1_RSVD            (0x7fULL << 16)
-#define PE1_PWSNP           BIT_ULL(23)
-#define PE1_PGSNP           BIT_ULL(24)
-#define PE1_MEMORY_TYPES    (~0ULL << 25)   /* CD, EMTE, EMT, PWT, PCD, PAT */
 #define PE2_SRE             BIT_ULL(0)
-#define PE2_ERE             BIT_ULL(1)
-#define PE2_SMEP            BIT_ULL(6)
-#define PE2_RSVD            (0xfULL << 8)
 #define PE2_FSPM(pe)        extract64((pe)->val[2], 2, 2)
 #define PE2_WPE             BIT_ULL(4)
 #define PE2_EAFE            BIT_ULL(7)
@@ -36,9 +27,6 @@
 
 #define FSPM_4_LEVEL        0
 #define FSPM_5_LEVEL        1
-
-#define ECAP_SMPWC          BIT_ULL(48)
-#define ECAP_EAFS           BIT_ULL(50)
 
 /* Tags */
 
@@ -112,40 +100,6 @@ static void want_fault(VTDNestedWant *want, int fault, VTDNestedCause cause)
     want->cause = cause;
 }
 
-/*
- * VT-d 9.6: reserved for good, or while the capability is not reported.  What
- * the entry's type has no use for, such as the pointer to a second stage, is
- * not looked at.  NXE is of that kind, as nothing executes: Linux 6.1 sets it.
- */
-static bool entry_is_reserved(IntelIOMMUState *s, const VTDPASIDEntry *pe)
-{
-    uint64_t rsvd1 = PE1_RSVD | PE1_MEMORY_TYPES;
-    uint64_t rsvd2 = PE2_RSVD | PE2_ERE;
-
-    if (!(s->ecap & ECAP_SMPWC)) {
-        rsvd1 |= PE1_PWSNP;
-    }
-    if (!(s->ecap & VTD_ECAP_SC)) {
-        rsvd1 |= PE1_PGSNP;
-    }
-    if (!(s->ecap & VTD_ECAP_SRS)) {
-        rsvd2 |= PE2_SRE | PE2_SMEP;
-    }
-    if (!(s->ecap & ECAP_EAFS)) {
-        rsvd2 |= PE2_EAFE;
-    }
-    if (PE0_PGTT(pe) == VTD_SM_PASID_ENTRY_FLT) {
-        rsvd2 |= ~VTD_HAW_MASK(s->aw_bits);
-    }
-    for (int i = 3; i < ARRAY_SIZE(pe->val); i++) {
-        if (pe->val[i]) {
-            return true;
-        }
-    }
-    return pe->val[0] & (PE0_RSVD | PE0_AD) || pe->val[1] & rsvd1 ||
-           pe->val[2] & rsvd2;
-}
-
 static void want_stage1(VTDNestedAttach *at, const VTDPASIDEntry *pe,
                         VTDNestedWant *want)
 {
@@ -195,7 +149,7 @@ static void want_from_entry(VTDNestedAttach *at, const VTDPASIDEntry *pe,
     want->pgtt = PE0_PGTT(pe) >> 6;
     want->domain_id = PE1_DID(pe);
 
-    if (entry_is_reserved(at->dev->nested->iommu, pe)) {
+    if (vtd_core_pasid_is_reserved(at->dev->nested->iommu, pe)) {
         want_fault(want, VTD_SM_PASID_RSVD, VTD_NESTED_CAUSE_TABLES);
         return;
     }

@@ -52,6 +52,7 @@ typedef struct World {
     QVTD v;
     QVTDEdu edu;
     QVTDTable table;        /* the source is page A there */
+    uint64_t context;       /* the device's context entry */
     uint64_t entry;         /* the device's PASID entry */
     uint64_t src;           /* the leaf entries of IOVA_SRC and IOVA_DST */
     uint64_t dst;
@@ -74,7 +75,6 @@ static void write_entry(World *w, unsigned pgtt)
 static void start(World *w, const char *props, unsigned levels, unsigned pgtt)
 {
     QVTD *v = &w->v;
-    uint64_t context;
 
     w->qts = qtest_initf("-machine q35 -m 64M -nodefaults "
                          "-device intel-iommu,%s "
@@ -85,8 +85,8 @@ static void start(World *w, const char *props, unsigned levels, unsigned pgtt)
     qvtd_edu_init(&w->edu, v, qpci_device_find(w->pci, SID));
     qvtd_set_root(v, v->root, ROOT_SCALABLE);
     qvtd_enable_queue(v);
-    context = qvtd_context(v, SID, 0, RID_PASID, 0);
-    w->entry = qvtd_pasid_slot(v, context, RID_PASID);
+    w->context = qvtd_context(v, SID, 0, RID_PASID, 0);
+    w->entry = qvtd_pasid_slot(v, w->context, RID_PASID);
     qvtd_table_init(v, &w->table, levels, 0, QVTD_S1_LINK);
     w->src = qvtd_map(v, &w->table, IOVA_SRC, PAGE_A, 12, QVTD_S1_PAGE);
     w->dst = qvtd_map(v, &w->table, IOVA_DST, PAGE_DST, 12, QVTD_S1_PAGE);
@@ -206,7 +206,152 @@ static void test_fault(void)
     inv(&w, QVTD_INV_PC_GLOBAL, 0);
     inv(&w, QVTD_INV_PIOTLB_ALL(DID, RID_PASID), 0);
     qvtd_edu_read(&w.edu, IOVA_SRC, 16);
-    check_fault(&w, 0x5b, IOVA_SRC, true);
+    check_fault(&w, 0x59, IOVA_SRC, true);
+    stop(&w);
+}
+
+/* What of the tables above is no good */
+
+#define FPD             (1 << 1)
+#define ECAP_RPS        (1ULL << 49)
+
+typedef enum Where {
+    IN_CONTEXT, IN_DIRECTORY, IN_ENTRY,
+} Where;
+
+/* One bit is turned in tables that are good, and in cached ones. */
+typedef struct BadRow {
+    const char *props;
+    Where where;
+    unsigned quad, bit;
+    unsigned reason;        /* 0: nobody minds */
+} BadRow;
+
+static const BadRow bad_rows[] = {
+    { SCALABLE, IN_ENTRY, 0, 0, 0x59 },
+    { SCALABLE, IN_ENTRY, 0, 5, 0x5a },
+    { SCALABLE, IN_ENTRY, 0, 9, 0x5a },         /* SSADE: ECAP.SSADS */
+    { SCALABLE, IN_ENTRY, 0, 10, 0x5a },
+    { SCALABLE, IN_ENTRY, 0, 11, 0x5a },
+    { SCALABLE, IN_ENTRY, 0, 12 },              /* SSPTPTR, of no use here */
+    { SCALABLE, IN_ENTRY, 2, 3, 0x5b },         /* FSPM */
+    { SCALABLE, IN_DIRECTORY, 0, 0, 0x51 },
+    { SCALABLE, IN_DIRECTORY, 0, 2, 0x52 },
+    { SCALABLE, IN_DIRECTORY, 0, 63, 0x52 },
+    { SCALABLE, IN_CONTEXT, 1, 13, 0x48 },      /* RID_PASID beyond PDTS */
+    { NESTED, IN_ENTRY, 0, 0, 0x59 },
+    { NESTED, IN_ENTRY, 0, 5, 0x5a },
+    { NESTED, IN_ENTRY, 0, 9, 0x5a },
+    { NESTED, IN_ENTRY, 0, 10, 0x5a },
+    { NESTED, IN_ENTRY, 0, 11, 0x5a },
+    { NESTED, IN_ENTRY, 0, 63 },
+    { NESTED, IN_ENTRY, 1, 16, 0x5a },
+    { NESTED, IN_ENTRY, 1, 22, 0x5a },
+    { NESTED, IN_ENTRY, 1, 23, 0x5a },          /* PWSNP: ECAP.SMPWC */
+    { NESTED, IN_ENTRY, 1, 24, 0x5a },          /* PGSNP: ECAP.SC */
+    { NESTED, IN_ENTRY, 1, 25, 0x5a },          /* ECAP.MTS */
+    { NESTED, IN_ENTRY, 1, 63, 0x5a },
+    { NESTED, IN_ENTRY, 2, 1, 0x5a },           /* ERE: ECAP.ERS */
+    { NESTED, IN_ENTRY, 2, 3, 0x5b },
+    { NESTED, IN_ENTRY, 2, 6, 0x5a },           /* SMEP: the same */
+    { NESTED, IN_ENTRY, 2, 7, 0x5a },           /* EAFE: ECAP.EAFS */
+    { NESTED, IN_ENTRY, 2, 8, 0x5a },
+    { NESTED, IN_ENTRY, 2, 63, 0x5a },          /* beyond all addresses */
+    { NESTED, IN_ENTRY, 3, 0, 0x5a },
+    { NESTED, IN_ENTRY, 7, 63, 0x5a },
+    { NESTED, IN_DIRECTORY, 0, 0, 0x51 },
+    { NESTED, IN_DIRECTORY, 0, 11, 0x52 },
+    { NESTED, IN_CONTEXT, 0, 2, 0x42 },         /* DTE: ECAP.DIT */
+    { NESTED, IN_CONTEXT, 0, 3, 0x42 },         /* PASIDE: ECAP.PASID */
+    { NESTED, IN_CONTEXT, 1, 13, 0x48 },
+    { NESTED, IN_CONTEXT, 1, 20, 0x42 },        /* RID_PRIV: ECAP.RPRIVS */
+};
+
+static uint64_t slot_of(World *w, Where where)
+{
+    return where == IN_CONTEXT ? w->context :
+           where == IN_DIRECTORY ? qvtd_dir_slot(&w->v, w->context, RID_PASID) :
+           w->entry;
+}
+
+static void invalidate_entries(World *w, Where where)
+{
+    if (where == IN_CONTEXT) {
+        inv(w, QVTD_INV_CC_GLOBAL, 0);
+    }
+    inv(w, QVTD_INV_PC_GLOBAL, 0);
+    inv(w, QVTD_INV_IOTLB_GLOBAL, 0);
+}
+
+static void run_row(World *w, const BadRow *row, unsigned recorded)
+{
+    uint64_t slot = slot_of(w, row->where) + row->quad * 8, good;
+
+    g_assert_cmpint(read_at(w, IOVA_SRC), ==, 'A');
+    good = qtest_readq(w->qts, slot);
+    qtest_writeq(w->qts, slot, good ^ 1ULL << row->bit);
+    invalidate_entries(w, row->where);
+    g_test_message("quadword %u, bit %u of table %u", row->quad, row->bit,
+                   row->where);
+    g_assert_cmpint(read_at(w, IOVA_SRC), ==, row->reason ? 0 : 'A');
+    check_fault(w, recorded, IOVA_SRC, true);
+    qtest_writeq(w->qts, slot, good);
+    invalidate_entries(w, row->where);
+}
+
+static void test_bad(gconstpointer props)
+{
+    World w;
+
+    start(&w, props, 4, PGTT_STAGE1);
+    for (int i = 0; i < ARRAY_SIZE(bad_rows) && !g_test_failed(); i++) {
+        if (!strcmp(bad_rows[i].props, props)) {
+            run_row(&w, &bad_rows[i], bad_rows[i].reason);
+        }
+    }
+    g_assert_cmpint(read_at(&w, IOVA_SRC), ==, 'A');
+    stop(&w);
+}
+
+/* Nothing is recorded, and nothing is let through, with the context cached. */
+static void test_bad_silent(gconstpointer props)
+{
+    static const Where fpd[] = { IN_CONTEXT, IN_DIRECTORY, IN_ENTRY };
+    World w;
+
+    start(&w, props, 4, PGTT_STAGE1);
+    for (int i = 0; i < ARRAY_SIZE(fpd); i++) {
+        qvtd_edit(&w.v, slot_of(&w, fpd[i]), 0, FPD);
+        invalidate_entries(&w, IN_CONTEXT);
+        g_assert_cmpint(read_at(&w, IOVA_SRC), ==, 'A');
+        for (int j = 0; j < ARRAY_SIZE(bad_rows) && !g_test_failed(); j++) {
+            const BadRow *row = &bad_rows[j];
+
+            if (!strcmp(row->props, props) && row->where >= fpd[i] &&
+                row->reason) {
+                run_row(&w, row, 0);
+            }
+        }
+        qvtd_edit(&w.v, slot_of(&w, fpd[i]), FPD, 0);
+    }
+    stop(&w);
+}
+
+/*
+ * The field is honoured, so the capability says so; without RPRIVS it has no
+ * privilege beside it.
+ */
+static void test_rid_pasid(void)
+{
+    World w;
+
+    start(&w, NESTED, 4, PGTT_STAGE1);
+    g_assert_cmphex(qvtd_readq(&w.v, DMAR_ECAP_REG) & ECAP_RPS, !=, 0);
+    g_assert_cmpint(read_at(&w, IOVA_SRC), ==, 'A');
+    qtest_writeq(w.qts, w.context + 8, 0);
+    invalidate_entries(&w, IN_CONTEXT);
+    g_assert_cmpint(read_at(&w, IOVA_SRC), ==, 0);
+    check_fault(&w, 0x59, IOVA_SRC, true);
     stop(&w);
 }
 
@@ -344,6 +489,14 @@ int main(int argc, char **argv)
     qtest_add_func("/intel-iommu/emulated/dirty/cached", test_dirty_cached);
     qtest_add_func("/intel-iommu/emulated/read-only", test_read_only);
     qtest_add_func("/intel-iommu/emulated/fault", test_fault);
+    qtest_add_data_func("/intel-iommu/emulated/bad/scalable", SCALABLE,
+                        test_bad);
+    qtest_add_data_func("/intel-iommu/emulated/bad/nested", NESTED, test_bad);
+    qtest_add_data_func("/intel-iommu/emulated/bad-silent/scalable", SCALABLE,
+                        test_bad_silent);
+    qtest_add_data_func("/intel-iommu/emulated/bad-silent/nested", NESTED,
+                        test_bad_silent);
+    qtest_add_func("/intel-iommu/emulated/rid-pasid", test_rid_pasid);
     qtest_add_data_func("/intel-iommu/emulated/pasid-cache/global",
                         &pasid_cache[0], test_pasid_cache);
     qtest_add_data_func("/intel-iommu/emulated/pasid-cache/domain",

@@ -148,12 +148,13 @@ static const struct {
     unsigned quad;
     unsigned bit;
 } reserved[] = {
+    { 0, 5 },
     { 0, 9 },           /* SSADE: ECAP.SSADS */
     { 0, 10 }, { 0, 11 }, { 1, 16 }, { 1, 22 },
     { 1, 23 },          /* PWSNP: ECAP.SMPWC */
     { 1, 24 },          /* PGSNP: ECAP.SC */
     { 1, 25 }, { 1, 26 }, { 1, 31 }, { 1, 32 }, { 1, 63 },  /* ECAP.MTS */
-    { 2, 1 },           /* ERE: ECAP.ERS */
+    { 2, 1 }, { 2, 6 },     /* ERE, SMEP: ECAP.ERS, or SRS */
     { 2, 7 },           /* EAFE: ECAP.EAFS */
     { 2, 8 }, { 2, 11 },
     { 2, 48 }, { 2, 63 },   /* beyond the guest's addresses */
@@ -182,6 +183,33 @@ static void test_reserved(void)
         nested_check_host(&t, PGTT_NESTED, t.tables[TABLE_A].root);
         nested_check_fault(&t, 0);
     }
+    nested_check_dma(&t, TO_A);
+    nested_teardown(&t);
+}
+
+#define RID_PRIV    (1 << 20)   /* in the context entry's second quadword */
+#define ECAP_RPS    BIT_ULL(49)
+#define ECAP_RPRIVS BIT_ULL(53)
+
+/* RID_PASID comes with ECAP.RPS; RID_PRIV would with RPRIVS. */
+static void test_rid_priv(void)
+{
+    uint64_t ecap;
+    NestedTest t;
+
+    nested_setup(&t);
+    nested_step(&t, SET_A);
+    nested_step(&t, TE_ON);
+    ecap = qvtd_readq(t.vtd, DMAR_ECAP_REG);
+    g_assert_cmphex(ecap & (ECAP_RPS | ECAP_RPRIVS), ==, ECAP_RPS);
+    qvtd_edit(t.vtd, t.context + 8, 0, RID_PRIV);
+    nested_inv(&t, QVTD_INV_CC_GLOBAL, 0);
+    nested_check_host(&t, 0, 0);
+    nested_check_fault(&t, 0x42);
+    nested_check_dma(&t, BLOCKED);
+    qvtd_edit(t.vtd, t.context + 8, RID_PRIV, 0);
+    nested_inv(&t, QVTD_INV_CC_GLOBAL, 0);
+    nested_check_host(&t, PGTT_NESTED, t.tables[TABLE_A].root);
     nested_check_dma(&t, TO_A);
     nested_teardown(&t);
 }
@@ -291,6 +319,7 @@ int main(int argc, char **argv)
     qtest_add_func("/intel-iommu/nested/replace/flags", test_flags);
     qtest_add_func("/intel-iommu/nested/blocked/entry-reserved",
                    test_reserved);
+    qtest_add_func("/intel-iommu/nested/blocked/rid-priv", test_rid_priv);
     qtest_add_func("/intel-iommu/nested/attach/ignored-fields", test_ignored);
     qtest_add_func("/intel-iommu/nested/blocked/pass-through-off",
                    test_no_pass_through);

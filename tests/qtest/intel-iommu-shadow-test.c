@@ -14,7 +14,8 @@
 #include "intel-iommu-nested-steps.h"
 #include "libqos/patience.h"
 
-#define CONTEXT_48_BIT  2           /* AW, in the second quadword */
+#define CONTEXT_39_BIT  1           /* AW, in the second quadword */
+#define CONTEXT_48_BIT  2
 
 /* Root and context entry of legacy mode for the device, on @table */
 static void build_legacy(NestedTest *t, QVTDTable *table)
@@ -72,6 +73,76 @@ static void test_shadow(void)
 
     qvtd_enable_translation(t.vtd, false);
     g_assert_cmpint(nested_probe(&t), ==, IDENTITY);
+    nested_teardown(&t);
+}
+
+static uint64_t context_slot(NestedTest *t)
+{
+    return (qtest_readq(t->qts, t->vtd->root) & ~0xfffULL) + t->devfn * 16;
+}
+
+/* What is no context entry translates nothing, whatever there was before. */
+static void test_malformed(void)
+{
+    static const struct {
+        unsigned quad;
+        uint64_t flip;
+        bool one_device;        /* else all are invalidated */
+    } rows[] = {
+        { 1, 1 << 7 }, { 1, 1 << 7, true },     /* reserved */
+        { 0, 3 << 2 }, { 0, 3 << 2, true },     /* a type that there is not */
+        { 1, 6 ^ CONTEXT_48_BIT }, { 1, 6 ^ CONTEXT_48_BIT, true },
+        { 0, 1 }, { 0, 1, true },               /* not present: always was */
+    };
+    QVTDTable table;
+    NestedTest t;
+
+    start(&t, "caching-mode=on");
+    build_legacy(&t, &table);
+    qvtd_enable_translation(t.vtd, true);
+    for (int i = 0; i < ARRAY_SIZE(rows) && !g_test_failed(); i++) {
+        uint64_t slot = context_slot(&t) + rows[i].quad * 8;
+        uint64_t desc = rows[i].one_device ? QVTD_INV_CC_DEVICE(t.devfn) :
+                                             QVTD_INV_CC_GLOBAL;
+        uint64_t good = qtest_readq(t.qts, slot);
+
+        g_test_message("row %d", i);
+        nested_inv(&t, desc, 0);
+        g_assert_cmpint(nested_probe(&t), ==, TO_A);
+        qtest_writeq(t.qts, slot, good ^ rows[i].flip);
+        nested_inv(&t, desc, 0);
+        nested_inv(&t, QVTD_INV_IOTLB_DOMAIN(DID), 0);
+        g_assert_cmpint(nested_probe(&t), ==, BLOCKED);
+        qtest_writeq(t.qts, slot, good);
+    }
+    nested_teardown(&t);
+}
+
+/* Nor does an entry of a narrower table leave what is beyond it. */
+static void test_narrower(void)
+{
+    const uint64_t beyond = 1ULL << 40 | IOVA_SRC;
+    QVTDTable table, narrow;
+    NestedTest t;
+
+    start(&t, "caching-mode=on,aw-bits=48");
+    build_legacy(&t, &table);
+    qvtd_map(t.vtd, &table, beyond, PAGE_A, 12, QVTD_S2_PAGE);
+    qvtd_table_init(t.vtd, &narrow, 3, 0, QVTD_S2_LINK);
+    qvtd_map(t.vtd, &narrow, IOVA_SRC, PAGE_B, 12, QVTD_S2_PAGE);
+    qvtd_map(t.vtd, &narrow, IOVA_DST, PAGE_DST, 12, QVTD_S2_PAGE);
+    qvtd_enable_translation(t.vtd, true);
+    nested_inv(&t, QVTD_INV_CC_GLOBAL, 0);
+    t.src = beyond;
+    g_assert_cmpint(nested_probe(&t), ==, TO_A);
+
+    qtest_writeq(t.qts, context_slot(&t), narrow.root | 1);
+    qtest_writeq(t.qts, context_slot(&t) + 8, CONTEXT_39_BIT | DID << 8);
+    nested_inv(&t, QVTD_INV_CC_DEVICE(t.devfn), 0);
+    nested_inv(&t, QVTD_INV_IOTLB_DOMAIN(DID), 0);
+    g_assert_cmpint(nested_probe(&t), ==, BLOCKED);
+    t.src = IOVA_SRC;
+    g_assert_cmpint(nested_probe(&t), ==, TO_B);
     nested_teardown(&t);
 }
 
@@ -177,6 +248,8 @@ int main(int argc, char **argv)
         return 0;
     }
     qtest_add_func("/intel-iommu/shadow/legacy", test_shadow);
+    qtest_add_func("/intel-iommu/shadow/malformed", test_malformed);
+    qtest_add_func("/intel-iommu/shadow/narrower", test_narrower);
     qtest_add_func("/intel-iommu/shadow/scalable", test_scalable);
     qtest_add_func("/intel-iommu/shadow/dirty-kept", test_dirty);
 

@@ -8,6 +8,7 @@
  */
 
 #include "qemu/osdep.h"
+#include "qobject/qdict.h"
 #include "hw/i386/intel_iommu_internal.h"
 #include "libqos/libqos-malloc.h"
 #include "libqos/patience.h"
@@ -124,10 +125,10 @@ static void start(IothreadWorld *w, const IothreadRow *row, const char *disk,
     *w = (IothreadWorld) {};
     w->qts = qtest_initf("-accel tcg -M q35 -m 256M -nodefaults -vga none "
                          "-bios %s -device intel-iommu,%s "
-                         "-object iothread,id=thread "
+                         "-object iothread,id=thread,poll-max-ns=0 "
                          "-blockdev null-co,node-name=disk,read-zeroes=on,"
                          "latency-ns=%u000000 "
-                         "-device virtio-blk-pci,drive=disk,%s,"
+                         "-device virtio-blk-pci,id=blk,drive=disk,%s,"
                          "addr=6,disable-legacy=on,iommu_platform=on",
                          rom, unit, latency_ms, disk);
     unlink(rom);
@@ -250,6 +251,91 @@ static void test_drain(gconstpointer opaque)
     stop(&w);
 }
 
+#define QUEUE_ORDER     7
+#define QUEUE_ENTRIES   (256u << QUEUE_ORDER)
+#define PASS_THROUGH    (2 << 2)        /* of a legacy context entry */
+
+static void await_taken(IothreadWorld *w)
+{
+    unsigned polls = 0;
+    int64_t in_use;
+
+    do {
+        QDict *status = qtest_qmp_assert_success_ref(
+            w->qts, "{'execute': 'x-query-virtio-queue-status', 'arguments': "
+            "{'path': '/machine/peripheral/blk/virtio-backend', 'queue': 0}}");
+
+        in_use = qdict_get_int(status, "inuse");
+        qobject_unref(status);
+    } while (!in_use && has_patience(&polls, PATIENCE));
+    g_assert_cmpint(in_use, ==, 1);
+}
+
+/* The queue full of invalidations, all but one; they are done under the BQL. */
+static void invalidate_often(IothreadWorld *w)
+{
+    QVTD *v = &w->vtd;
+    uint64_t head = qvtd_readq(v, DMAR_IQH_REG) >> 4;
+
+    qvtd_writeq(v, DMAR_IQT_REG,
+                (uint64_t)((head - 1) % QUEUE_ENTRIES) << 4);
+}
+
+static void fill_queue(IothreadWorld *w)
+{
+    g_autofree uint64_t *desc = g_new0(uint64_t, QUEUE_ENTRIES * 2);
+
+    for (unsigned i = 0; i < QUEUE_ENTRIES; i++) {
+        desc[i * 2] = cpu_to_le64(QVTD_INV_IOTLB_GLOBAL);
+    }
+    qtest_memwrite(w->qts, w->vtd.queue, desc, QUEUE_ENTRIES * 16);
+}
+
+/* The memory region behind which the disk's requests are translated */
+static bool disk_is_translated(IothreadWorld *w)
+{
+    g_autofree char *tree = qtest_hmp(w->qts, "info mtree");
+
+    return strstr(tree, "vtd-06.0-dmar") != NULL;
+}
+
+/*
+ * The first request that meets a pass-through entry has the memory region
+ * switched, for which the BQL is needed.  A thread that holds the IOMMU lock
+ * must not wait for that: invalidations are taking both the other way round.
+ */
+static void test_pass_through(void)
+{
+    const IothreadRow row = { .props = "intremap=off" };
+    unsigned polls = 0;
+    uint64_t slot;
+    IothreadWorld w;
+
+    start(&w, &row, IN_THREAD, DISK_LATENCY_MS);
+    w.vtd.narrow = true;
+    qvtd_size_queue(&w.vtd, QUEUE_ORDER);
+    qvtd_enable_queue(&w.vtd);
+    submit_read(&w, RINGS + 0x120000);
+    await_taken(&w);
+
+    /* It is not in the context cache, and no invalidation tells of it. */
+    slot = (qtest_readq(w.qts, w.vtd.root) & ~0xfffULL) + SID * 16;
+    qtest_writeq(w.qts, slot, 0);
+    g_assert_true(qvtd_invalidate(&w.vtd, QVTD_INV_CC_GLOBAL, 0));
+    qtest_writeq(w.qts, slot, PASS_THROUGH | 1);
+    g_assert_true(disk_is_translated(&w));
+    fill_queue(&w);
+    while (qtest_readb(w.qts, STATUS) == 0xff) {
+        invalidate_often(&w);
+    }
+    g_assert_cmphex(qtest_readb(w.qts, STATUS), ==, VIRTIO_BLK_S_OK);
+    while (disk_is_translated(&w) && has_patience(&polls, PATIENCE)) {
+        g_usleep(POLL_US);
+    }
+    g_assert_false(disk_is_translated(&w));
+    stop(&w);
+}
+
 static const uint64_t drain_domain[2] = {
     QVTD_INV_IOTLB_DOMAIN(7) | INV_DR | INV_DW,
 };
@@ -266,6 +352,7 @@ int main(int argc, char **argv)
 
         qtest_add_data_func(path, &iothread_rows[i], test_iothread);
     }
+    qtest_add_func("/vtd-walk/iothread/pass-through", test_pass_through);
     qtest_add_data_func("/vtd-walk/drain/domain", drain_domain, test_drain);
     qtest_add_data_func("/vtd-walk/drain/pasid", drain_pasid, test_drain);
     return g_test_run();

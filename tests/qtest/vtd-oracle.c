@@ -49,8 +49,19 @@ void oracle_unit_init(OracleUnit *u, uint64_t cap, uint64_t ecap)
         .mts = ecap & BIT(25),
         .sc = ecap & BIT(7),
         .srs = ecap & BIT(31),
+        .slads = ecap & BIT(45),
+        .smpwc = ecap & BIT(48),
         .types = 1 << 1 | (ecap & BIT(46) ? 1 << 2 : 0) |
                  (ecap & BIT(26) ? 1 << 3 : 0) | (ecap & BIT(6) ? 1 << 4 : 0),
+        .context_rsvd = {
+            BITS(8, 5) | BITS(63, MIN(mgaw, 52)) |
+            (ecap & BIT(2) ? 0 : BIT(2)) |      /* DT: DTE */
+            (ecap & BIT(40) ? 0 : BIT(3)) |     /* PASID: PASIDE */
+            (ecap & BIT(29) ? 0 : BIT(4)),      /* PRS: PRE */
+            BITS(63, 21) |
+            (ecap & BIT(49) ? 0 : BITS(19, 0)) |    /* RPS: RID_PASID */
+            (ecap & BIT(53) ? 0 : BIT(20)),     /* RPRIVS: RID_PRIV */
+        },
     };
 }
 
@@ -126,7 +137,7 @@ static bool find_context(Walk *w)
     if (!(ce[0] & PRESENT)) {
         return fail(w, ORACLE_SCT2);
     }
-    if (ce[0] & (BITS(8, 5) | BITS(63, u->width)) || ce[1] >> 21 || ce[2] ||
+    if (ce[0] & u->context_rsvd[0] || ce[1] & u->context_rsvd[1] || ce[2] ||
         ce[3]) {
         return fail(w, ORACLE_SCT3);
     }
@@ -198,7 +209,9 @@ static bool pasid_is_reserved(const Walk *w)
 
     return e[0] & (BIT(5) | BITS(11, 10)) || e[1] & BITS(22, 16) ||
            (!w->u->mts && e[1] & BITS(63, 25)) ||
+           (!w->u->slads && e[0] & BIT(9)) ||
            (!w->u->sc && e[1] & BIT(24)) ||
+           (!w->u->smpwc && e[1] & BIT(23)) ||
            /* ERE, SMEP: no execute requests; EAFE: not reported */
            e[2] & (BIT(1) | BITS(11, 6)) ||
            (!w->u->srs && e[2] & (BIT(0) | BIT(4))) ||

@@ -28,7 +28,8 @@ typedef struct OracleUnit {
     unsigned sagaw;         /* bit 1: 39 bits, 2: 48, 3: 57 */
     bool five_levels;       /* of stage 1 */
     bool s1_1g;
-    bool mts, sc, srs;
+    bool mts, sc, srs, slads, smpwc;
+    uint64_t context_rsvd[2];   /* of a context entry */
     unsigned types;         /* bit n: PGTT n */
 } OracleUnit;
 
