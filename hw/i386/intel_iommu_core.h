@@ -175,6 +175,31 @@ void vtd_core_notify_one(IOMMUNotifier *n, const IOMMUTLBEvent *event);
 /* Go on with the invalidation queue. */
 void vtd_core_fetch(IntelIOMMUState *s);
 
+/* vtd_mem_write(), with what has to be around it. */
+void vtd_core_mem_write(void *opaque, hwaddr addr, uint64_t val, unsigned size);
+
+/* What the ordinary translation has cached for emulated devices */
+typedef enum VTDCoreIOTLB {
+    VTD_CORE_IOTLB_EMPTY,
+    VTD_CORE_IOTLB_USED,
+    VTD_CORE_IOTLB_BUSY,            /* someone has the IOMMU lock */
+} VTDCoreIOTLB;
+
+/* With or without the BQL; never waits. */
+VTDCoreIOTLB vtd_core_iotlb_use(IntelIOMMUState *s);
+
+/**
+ * vtd_core_iotlb_forget: What a sound IOTLB or PASID-IOTLB descriptor names is
+ * not in that cache any more.  Nobody is notified.
+ * @val: its first two quadwords
+ *
+ * With or without the BQL; never waits.
+ *
+ * Return: false if nothing was done, as someone has the IOMMU lock.
+ */
+bool vtd_core_iotlb_forget(IntelIOMMUState *s, uint8_t type,
+                           const uint64_t val[2]);
+
 /* IQH_REG tells the guest how far the queue has come. */
 void vtd_core_set_iqh(IntelIOMMUState *s);
 
