@@ -176,7 +176,8 @@ void vtd_core_notify_one(IOMMUNotifier *n, const IOMMUTLBEvent *event);
 void vtd_core_fetch(IntelIOMMUState *s);
 
 /* vtd_mem_write(), with what has to be around it. */
-void vtd_core_mem_write(void *opaque, hwaddr addr, uint64_t val, unsigned size);
+MemTxResult vtd_core_mem_write(void *opaque, hwaddr addr, uint64_t val,
+                               unsigned size, MemTxAttrs attrs);
 
 /* What the ordinary translation has cached for emulated devices */
 typedef enum VTDCoreIOTLB {

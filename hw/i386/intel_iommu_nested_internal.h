@@ -47,6 +47,7 @@ typedef struct VTDNestedQueue {
     QEMUTimer *pause;           /* ... after others had the BQL */
     bool is_due;                /* one of the two is under way */
     bool is_handed;             /* ... as the thread handed over */
+    bool is_ahead;              /* what is behind the head was collected, too */
     bool is_served;             /* intel_iommu.c is fetching descriptors */
     unsigned stay_depth;        /* 0: outside of a stay, which is unbounded */
     unsigned work;              /* units of this stay */

@@ -253,6 +253,7 @@ bool vtd_nested_queue_batch(VTDNested *n)
         vtd_core_set_iqh(n->iommu);
     }
     is_cut = !vtd_nested_may_work(n);
+    n->counters.stays_cut += is_cut;
     n->queue.stay_depth--;
     n->counters.longest_stay = MAX(n->counters.longest_stay, n->queue.work);
     if (vtd_nested_is_flushed(n) && !vtd_nested_queue_has_descriptors(n)) {

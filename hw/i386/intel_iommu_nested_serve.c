@@ -25,14 +25,36 @@
 
 /* Descriptors that are read at once, of 4 quadwords at most */
 #define RUN_MAX     64
+/*
+ * Wait descriptors that are completed together, and descriptors before the last of
+ * them: more ranges than VTD_NESTED_MAX_PENDING would be made one of everything.
+ */
+#define WAITS_MAX   64
+#define BATCH_MAX   (VTD_NESTED_MAX_PENDING / 2)
 
-/* What is read ahead of the head, and for whom besides the host it is */
-typedef struct Run {
+typedef struct Wait {
+    unsigned index;             /* of the descriptor */
+    hwaddr addr;
+    uint32_t val;
+} Wait;
+
+/*
+ * What is read ahead of the head.  The head passes a wait descriptor, and what is
+ * behind it, when what is before it has been sent.  A call of the host takes a
+ * while: so all that is there is collected first, whoever waits for it.
+ */
+typedef struct Batch {
     VTDCoreIOTLB emulated;
+    unsigned cursor;            /* the next descriptor */
+    unsigned number;            /* carried out, since the last that was sent */
+    uint8_t last_type;
+    unsigned waits;
+    Wait wait[WAITS_MAX];
+
     unsigned words;             /* quadwords a descriptor: 2 or 4 */
-    unsigned number;            /* of descriptors */
+    unsigned read;              /* descriptors in val, from the cursor on */
     uint64_t val[RUN_MAX * 4];
-} Run;
+} Batch;
 
 /*
  * Guest RAM only, as the access to a device's register would take the BQL.  The
@@ -75,35 +97,35 @@ static bool ram_write_long(hwaddr addr, uint32_t val)
     return ok;
 }
 
-/* From the head to the tail, or to the end of the queue */
-static void run_read(IntelIOMMUState *s, Run *run)
+/* From the cursor to the tail, or to the end of the queue */
+static void batch_read(IntelIOMMUState *s, Batch *b)
 {
-    unsigned end = s->iq_tail >= s->iq_head ? s->iq_tail : s->iq_size;
+    unsigned end = s->iq_tail >= b->cursor ? s->iq_tail : s->iq_size;
     unsigned bytes = s->iq_dw ? 32 : 16;
-    hwaddr len = (hwaddr)MIN(end - s->iq_head, RUN_MAX) * bytes;
+    hwaddr len = (hwaddr)MIN(end - b->cursor, RUN_MAX) * bytes;
 
-    run->words = bytes / sizeof(uint64_t);
-    len = ram_read(s->iq + (hwaddr)s->iq_head * bytes, run->val, len);
-    run->number = len / bytes;
-    for (unsigned i = 0; i < run->number * run->words; i++) {
-        run->val[i] = le64_to_cpu(run->val[i]);
+    b->words = bytes / sizeof(uint64_t);
+    len = ram_read(s->iq + (hwaddr)b->cursor * bytes, b->val, len);
+    b->read = len / bytes;
+    for (unsigned i = 0; i < b->read * b->words; i++) {
+        b->val[i] = le64_to_cpu(b->val[i]);
     }
 }
 
 /* Sound: as intel_iommu.c would have it.  What it would not is left to it. */
 
-static bool upper_is_clear(const Run *run, const uint64_t *val)
+static bool upper_is_clear(const Batch *b, const uint64_t *val)
 {
-    return run->words == 2 || !(val[2] | val[3]);
+    return b->words == 2 || !(val[2] | val[3]);
 }
 
-static bool iotlb_is_sound(IntelIOMMUState *s, const Run *run,
+static bool iotlb_is_sound(IntelIOMMUState *s, const Batch *b,
                            const uint64_t *val)
 {
     uint64_t granularity = val[0] & VTD_INV_DESC_IOTLB_G;
 
     if (val[0] & VTD_INV_DESC_IOTLB_RSVD_LO ||
-        val[1] & VTD_INV_DESC_IOTLB_RSVD_HI || !upper_is_clear(run, val)) {
+        val[1] & VTD_INV_DESC_IOTLB_RSVD_HI || !upper_is_clear(b, val)) {
         return false;
     }
     return granularity == VTD_INV_DESC_IOTLB_GLOBAL ||
@@ -112,12 +134,12 @@ static bool iotlb_is_sound(IntelIOMMUState *s, const Run *run,
             VTD_INV_DESC_IOTLB_AM(val[1]) <= s->mamv);
 }
 
-static bool piotlb_is_sound(IntelIOMMUState *s, const Run *run,
+static bool piotlb_is_sound(IntelIOMMUState *s, const Batch *b,
                             const uint64_t *val)
 {
     uint64_t granularity = val[0] & VTD_INV_DESC_PIOTLB_G;
 
-    if (run->words == 2 || val[0] & VTD_INV_DESC_PIOTLB_RSVD_VAL0 ||
+    if (b->words == 2 || val[0] & VTD_INV_DESC_PIOTLB_RSVD_VAL0 ||
         val[1] & VTD_INV_DESC_PIOTLB_RSVD_VAL1 || val[2] || val[3]) {
         return false;
     }
@@ -126,35 +148,35 @@ static bool piotlb_is_sound(IntelIOMMUState *s, const Run *run,
             VTD_INV_DESC_PIOTLB_AM(val[1]) <= s->mamv);
 }
 
-static bool device_is_sound(const Run *run, const uint64_t *val)
+static bool device_is_sound(const Batch *b, const uint64_t *val)
 {
     return !(val[0] & VTD_INV_DESC_DEVICE_IOTLB_RSVD_LO) &&
            !(val[1] & VTD_INV_DESC_DEVICE_IOTLB_RSVD_HI) &&
-           upper_is_clear(run, val);
+           upper_is_clear(b, val);
 }
 
-static bool device_pasid_is_sound(const Run *run, const uint64_t *val)
+static bool device_pasid_is_sound(const Batch *b, const uint64_t *val)
 {
-    return run->words == 4 &&
+    return b->words == 4 &&
            !(val[0] & VTD_INV_DESC_PASID_DEVICE_IOTLB_RSVD_VAL0) &&
            !(val[1] & VTD_INV_DESC_PASID_DEVICE_IOTLB_RSVD_VAL1) &&
            !val[2] && !val[3];
 }
 
 /* A status, and no interrupt; whether it is a fence tells nothing new. */
-static bool wait_is_sound(const Run *run, const uint64_t *val)
+static bool wait_is_sound(const Batch *b, const uint64_t *val)
 {
     return !(val[0] & (VTD_INV_DESC_WAIT_RSVD_LO | VTD_INV_DESC_WAIT_IF)) &&
            val[0] & VTD_INV_DESC_WAIT_SW &&
-           !(val[1] & VTD_INV_DESC_WAIT_RSVD_HI) && upper_is_clear(run, val);
+           !(val[1] & VTD_INV_DESC_WAIT_RSVD_HI) && upper_is_clear(b, val);
 }
 
 /* Serving */
 
-static bool serve_iotlb(VTDNested *n, const Run *run, uint8_t type,
+static bool serve_iotlb(VTDNested *n, const Batch *b, uint8_t type,
                         const uint64_t *val)
 {
-    switch (run->emulated) {
+    switch (b->emulated) {
     case VTD_CORE_IOTLB_EMPTY:
         break;
     case VTD_CORE_IOTLB_USED:
@@ -169,77 +191,134 @@ static bool serve_iotlb(VTDNested *n, const Run *run, uint8_t type,
     return true;
 }
 
-/* Return: false if not all could be sent, for now or by the thread. */
-static bool serve_wait(VTDNested *n, const uint64_t *val)
+/* Return: false if it has to be left for now. */
+static bool serve_wait(VTDNested *n, Batch *b, const uint64_t *val)
 {
-    vtd_nested_do_inv_flush(n->iommu);
-    return vtd_nested_is_flushed(n) &&
-           ram_write_long(val[1], val[0] >> VTD_INV_DESC_WAIT_DATA_SHIFT);
+    uint32_t status = val[0] >> VTD_INV_DESC_WAIT_DATA_SHIFT;
+
+    if (!b->waits && vtd_nested_is_flushed(n)) {
+        return ram_write_long(val[1], status);
+    }
+    if (b->waits == WAITS_MAX) {
+        return false;
+    }
+    b->wait[b->waits++] = (Wait) { b->cursor, val[1], status };
+    return true;
 }
 
-/* Return: false to leave it at the head. */
-static bool serve_one(VTDNested *n, const Run *run, uint8_t type,
-                      const uint64_t *val)
+/* Return: false to leave it. */
+static bool serve_one(VTDNested *n, Batch *b, uint8_t type, const uint64_t *val)
 {
     IntelIOMMUState *s = n->iommu;
 
     switch (type) {
     case VTD_INV_DESC_IOTLB:
-        return iotlb_is_sound(s, run, val) && serve_iotlb(n, run, type, val);
+        return iotlb_is_sound(s, b, val) && serve_iotlb(n, b, type, val);
     case VTD_INV_DESC_PIOTLB:
-        return piotlb_is_sound(s, run, val) && serve_iotlb(n, run, type, val);
+        return piotlb_is_sound(s, b, val) && serve_iotlb(n, b, type, val);
     case VTD_INV_DESC_WAIT:
-        return wait_is_sound(run, val) && serve_wait(n, val);
+        return wait_is_sound(b, val) && serve_wait(n, b, val);
     case VTD_INV_DESC_DEVICE:
-        return device_is_sound(run, val);
+        return device_is_sound(b, val);
     case VTD_INV_DESC_DEV_PIOTLB:
-        return device_pasid_is_sound(run, val);
+        return device_pasid_is_sound(b, val);
     default:
         return false;
     }
 }
 
-/* Return: false if one of them was left. */
-static bool serve_run(VTDNested *n, const Run *run)
+static void pass(VTDNested *n, Batch *b, uint8_t type)
 {
-    IntelIOMMUState *s = n->iommu;
-    const uint64_t *val = run->val;
+    b->last_type = type;
+    b->number++;
+    if (++b->cursor == n->iommu->iq_size) {
+        b->cursor = 0;
+    }
+    vtd_nested_count_descriptor(n);
+    if (!n->iommu->nested_batch) {
+        vtd_nested_do_inv_flush(n->iommu);
+    }
+}
 
-    for (unsigned i = 0; i < run->number; i++, val += run->words) {
+/* Return: false if one of what was read was left. */
+static bool serve_read(VTDNested *n, Batch *b)
+{
+    const uint64_t *val = b->val;
+
+    for (unsigned left = b->read; left; left--, val += b->words) {
         uint8_t type = VTD_INV_DESC_TYPE(val[0]);
 
-        if (!vtd_nested_may_work(n) || !serve_one(n, run, type, val)) {
+        if ((b->waits && b->number >= BATCH_MAX) || !vtd_nested_may_work(n) ||
+            !serve_one(n, b, type, val)) {
             return false;
         }
-        s->iq_last_desc_type = type;
-        if (++s->iq_head == s->iq_size) {
-            s->iq_head = 0;
-        }
-        vtd_nested_count_descriptor(n);
-        if (!s->nested_batch) {
-            vtd_nested_do_inv_flush(s);
+        pass(n, b, type);
+    }
+    return b->read;
+}
+
+/* Sends what the wait descriptors are for.  Return: the new head */
+static unsigned complete(VTDNested *n, Batch *b)
+{
+    if (b->waits) {
+        vtd_nested_do_inv_flush(n->iommu);
+        if (!vtd_nested_is_flushed(n)) {
+            n->queue.is_ahead = true;
+            return b->wait[0].index;
         }
     }
-    return run->number;
+    for (unsigned i = 0; i < b->waits; i++) {
+        if (!ram_write_long(b->wait[i].addr, b->wait[i].val)) {
+            return b->wait[i].index;
+        }
+    }
+    return b->cursor;
+}
+
+/* Return: whether the head got as far as it was looked at. */
+static bool serve_batch(VTDNested *n, Batch *b)
+{
+    IntelIOMMUState *s = n->iommu;
+    unsigned head = s->iq_head;
+
+    b->cursor = head;
+    b->number = b->waits = 0;
+    b->last_type = s->iq_last_desc_type;
+    do {
+        batch_read(s, b);
+    } while (serve_read(n, b) && b->cursor != s->iq_tail);
+    s->iq_head = complete(n, b);
+    if (s->iq_head != b->cursor) {
+        return false;
+    }
+    s->iq_last_desc_type = b->last_type;
+    return s->iq_head != head;
 }
 
 void vtd_nested_serve(VTDNested *n)
 {
     IntelIOMMUState *s = n->iommu;
     unsigned head = s->iq_head;
-    Run run;
+    Batch b;
 
     if (s->iq_head == s->iq_tail || n->has_notifiers) {
         return;
+    }
+    if (n->queue.is_ahead) {
+        /* Or what is collected once more would never all be sent. */
+        vtd_nested_do_inv_flush(s);
+        if (!vtd_nested_is_flushed(n)) {
+            return;
+        }
+        n->queue.is_ahead = false;
     }
     /*
      * The guest changed its tables before it moved the tail.  So what is cached
      * from now on is not of what it invalidates.
      */
-    run.emulated = vtd_core_iotlb_use(s);
-    do {
-        run_read(s, &run);
-    } while (serve_run(n, &run) && s->iq_head != s->iq_tail);
+    b.emulated = vtd_core_iotlb_use(s);
+    while (s->iq_head != s->iq_tail && serve_batch(n, &b)) {
+    }
     if (s->iq_head != head) {
         trace_vtd_nested_serve(vtd_nested_in_thread(n), head, s->iq_head,
                                s->iq_tail);

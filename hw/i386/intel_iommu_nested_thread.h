@@ -55,7 +55,7 @@ bool vtd_nested_in_thread(const VTDNested *n);
 
 /**
  * vtd_nested_serve: Serve descriptors that need no BQL, as far as the budget
- * allows.  What they invalidate is pending, unless a wait descriptor had it sent.
+ * allows.  What is behind the last wait descriptor may be pending then.
  *
  * It never judges a descriptor wrong: such a one, and each that is not its own,
  * stays at the head for intel_iommu.c.
