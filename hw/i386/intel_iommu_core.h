@@ -221,6 +221,8 @@ void vtd_core_switch_address_spaces(IntelIOMMUState *s);
  * found by requester ID: what changed entries left in it goes, too.
  */
 void vtd_core_forget_pasid_entries(IntelIOMMUState *s);
+/* ... of one PASID, whatever domain-id its entry had */
+void vtd_core_forget_pasid(IntelIOMMUState *s, uint32_t pasid);
 
 /**
  * vtd_core_pasid_cache_desc: A PASID-cache invalidation descriptor in scalable

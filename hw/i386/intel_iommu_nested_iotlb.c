@@ -190,7 +190,7 @@ static bool invalidate_pasid_cache(VTDNested *n, const uint64_t val[4])
     n->counters.pasid_cache_invalidations++;
     switch (INV_PC_G(lo)) {
     case INV_PC_G_PASID:
-        vtd_core_forget_pasid_entries(n->iommu);
+        vtd_core_forget_pasid(n->iommu, INV_PC_PASID(lo));
         vtd_nested_refresh_pasid(n, INV_PC_PASID(lo));
         return true;
     case INV_PC_G_DOMAIN:

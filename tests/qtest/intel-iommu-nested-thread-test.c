@@ -95,9 +95,9 @@ static void start(World *w, int ram_fd)
     nested_start_machine(&w->n, &machine, device);
     enable_device(w);
     nested_build_tables(&w->n);
-    qvtd_size_queue(w->n.vtd, 1);
     g_assert_true(qvtd_queue_wait(w->n.vtd, 0));
     qvtd_disable_queue(w->n.vtd);
+    qvtd_size_queue(w->n.vtd, 1);
     qvtd_enable_queue(w->n.vtd);
     nested_step(&w->n, SET_A);
     nested_step(&w->n, TE_ON);
@@ -200,6 +200,7 @@ static void test_failure(void)
 
         nested_map_src(&w.n, PAGE_A);
         nested_step(&w.n, SET_A);
+        nested_step(&w.n, INV_PASID);
         g_assert_cmpint(probe(&w), ==, TO_A);
         nested_map_src(&w.n, PAGE_B);
         nested_inject(&w.n, rows[i].inject);
@@ -329,7 +330,7 @@ static bool writer_reaches(Writer *me)
     uint8_t data[BYTES];
     bool ok;
 
-    memset(data, ++me->seq, BYTES);
+    memset(data, ++me->seq | 0x80, BYTES);
     qtestdev_memwrite(&me->w->dev, command.buffer, data, BYTES);
     memset(page, 0, BYTES);
     ok = qtestdev_run(&me->w->dev, &command) == PASID_TESTDEV_OK;
