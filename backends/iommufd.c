@@ -4,7 +4,9 @@
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
  * Every ioctl goes through iommufd_backend_call(), which counts it; there is
- * no policy here.  The counters are plain integers: callers hold the BQL.
+ * no policy here.  Callers hold the BQL, but for IOMMU_HWPT_INVALIDATE, whose
+ * callers exclude each other by a lock of their own: so the counters of an ioctl
+ * have one writer at a time.
  */
 
 #include "qemu/osdep.h"
@@ -57,7 +59,7 @@ const char *iommufd_backend_ioctl_name(IOMMUFDIoctl nr)
 
 static void count_failure(IOMMUFDBackend *be, IOMMUFDIoctl nr, int err)
 {
-    be->failures[nr]++;
+    qatomic_set(&be->failures[nr], be->failures[nr] + 1);
     iommufd_objects_failed(be->objects, nr, err);
     trace_iommufd_backend_ioctl_failed(be->fd, iommufd_ioctls[nr].name, err);
 }
@@ -67,7 +69,7 @@ static int iommufd_backend_call_once(IOMMUFDBackend *be, IOMMUFDIoctl nr,
 {
     int ret = 0;
 
-    be->calls[nr]++;
+    qatomic_set(&be->calls[nr], be->calls[nr] + 1);
     if (iommufd_inject_ioctl(be, nr, fd, iommufd_ioctls[nr].request, arg)) {
         ret = -errno;
         count_failure(be, nr, -ret);

@@ -10,6 +10,8 @@
 #include "qapi/error.h"
 #include "qapi/visitor.h"
 #include "qemu/cutils.h"
+#include "qemu/lockable.h"
+#include "qemu/main-loop.h"
 #include "iommufd_inject.h"
 
 /*
@@ -50,14 +52,18 @@ static void invalidate_part(struct iommu_hwpt_invalidate *cmd, unsigned part,
 
 bool iommufd_inject_fails(IOMMUFDBackend *be, IOMMUFDIoctl nr)
 {
-    if (likely(!be->inject.count || be->inject.nr != nr)) {
+    if (likely(!qatomic_read(&be->inject.count))) {
+        return false;
+    }
+    QEMU_LOCK_GUARD(&be->inject.lock);
+    if (!be->inject.count || be->inject.nr != nr) {
         return false;
     }
     if (be->inject.skip) {
         be->inject.skip--;
         return false;
     }
-    be->inject.count--;
+    qatomic_set(&be->inject.count, be->inject.count - 1);
     errno = be->inject.err;
     return true;
 }
@@ -77,9 +83,11 @@ int iommufd_inject_ioctl(IOMMUFDBackend *be, IOMMUFDIoctl nr, int fd,
     /*
      * Not the bind: it enables the PCI device.  After allocations failed there
      * the kernel (7.3) was seen to oops in its ACPI code when the device was
-     * disabled, which is not iommufd's matter.
+     * disabled, which is not iommufd's matter.  Nor another thread's, as the file
+     * is of one.
      */
-    if (likely(!be->fail_nth.left) || nr == IOMMUFD_IOCTL_BIND) {
+    if (likely(!qatomic_read(&be->fail_nth.left)) ||
+        nr == IOMMUFD_IOCTL_BIND || !bql_locked()) {
         return ioctl(fd, request, arg);
     }
     fail_nth_arm(be, be->fail_nth.left);
@@ -115,11 +123,12 @@ static void inject_set(Object *obj, const char *str, Error **errp)
 
         if (!strcmp(name, ioctl_name) &&
             (err || nr == IOMMUFD_IOCTL_FAULT_READ)) {
+            QEMU_LOCK_GUARD(&be->inject.lock);
             be->inject.nr = nr;
             be->inject.err = err;
             be->inject.skip = skip;
             be->inject.part = part;
-            be->inject.count = count;
+            qatomic_set(&be->inject.count, count);
             return;
         }
     }
@@ -162,6 +171,7 @@ static void fail_nth_set(Object *obj, Visitor *v,
 
 void iommufd_inject_init(IOMMUFDBackend *be)
 {
+    qemu_mutex_init(&be->inject.lock);
     be->fail_nth.fd = -1;
 }
 
@@ -170,6 +180,7 @@ void iommufd_inject_finalize(IOMMUFDBackend *be)
     if (be->fail_nth.fd >= 0) {
         close(be->fail_nth.fd);
     }
+    qemu_mutex_destroy(&be->inject.lock);
 }
 
 void iommufd_inject_class_init(ObjectClass *oc)

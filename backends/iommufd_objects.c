@@ -5,6 +5,7 @@
  */
 
 #include "qemu/osdep.h"
+#include "qemu/lockable.h"
 #include "iommufd_objects.h"
 
 /* Since Linux 6.14, and QEMU's headers are older */
@@ -37,6 +38,7 @@ struct IOMMUFDObjects {
     GHashTable *hwpts;          /* Hwpt by its ID */
     GHashTable *fault_queues;   /* their IDs */
     GHashTable *attachments;    /* Attachment by device and PASID */
+    QemuMutex errors_lock;      /* an invalidation may fail without the BQL */
     GHashTable *errors;         /* uint64_t by ioctl and errno */
     uint64_t looks;             /* at HWPTs and attachments, by queries */
 };
@@ -75,6 +77,7 @@ IOMMUFDObjects *iommufd_objects_new(void)
     objects->attachments = g_hash_table_new_full(attachment_hash,
                                                  attachment_equal,
                                                  attachment_free, NULL);
+    qemu_mutex_init(&objects->errors_lock);
     objects->errors = g_hash_table_new_full(NULL, NULL, NULL, g_free);
     return objects;
 }
@@ -86,6 +89,7 @@ void iommufd_objects_free(IOMMUFDObjects *objects)
     g_hash_table_destroy(objects->fault_queues);
     g_hash_table_destroy(objects->attachments);
     g_hash_table_destroy(objects->errors);
+    qemu_mutex_destroy(&objects->errors_lock);
     g_free(objects);
 }
 
@@ -186,8 +190,10 @@ static gpointer error_key(IOMMUFDIoctl nr, int err)
 
 void iommufd_objects_failed(IOMMUFDObjects *objects, IOMMUFDIoctl nr, int err)
 {
-    uint64_t *count = g_hash_table_lookup(objects->errors, error_key(nr, err));
+    uint64_t *count;
 
+    QEMU_LOCK_GUARD(&objects->errors_lock);
+    count = g_hash_table_lookup(objects->errors, error_key(nr, err));
     if (!count) {
         count = g_new0(uint64_t, 1);
         g_hash_table_insert(objects->errors, error_key(nr, err), count);
@@ -376,6 +382,7 @@ IommufdErrorCountList *iommufd_objects_errors(IOMMUFDObjects *objects,
     GHashTableIter iter;
     gpointer key, count;
 
+    QEMU_LOCK_GUARD(&objects->errors_lock);
     g_hash_table_iter_init(&iter, objects->errors);
     while (g_hash_table_iter_next(&iter, &key, &count)) {
         if (GPOINTER_TO_UINT(key) >> 12 == nr) {

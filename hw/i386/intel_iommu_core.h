@@ -193,6 +193,32 @@ void vtd_core_notify_one(IOMMUNotifier *n, const IOMMUTLBEvent *event);
 /* Go on with the invalidation queue. */
 void vtd_core_fetch(IntelIOMMUState *s);
 
+/* vtd_mem_write(), with what has to be around it. */
+MemTxResult vtd_core_mem_write(void *opaque, hwaddr addr, uint64_t val,
+                               unsigned size, MemTxAttrs attrs);
+
+/* What the ordinary translation has cached for emulated devices */
+typedef enum VTDCoreIOTLB {
+    VTD_CORE_IOTLB_EMPTY,
+    VTD_CORE_IOTLB_USED,
+    VTD_CORE_IOTLB_BUSY,            /* someone has the IOMMU lock */
+} VTDCoreIOTLB;
+
+/* With or without the BQL; never waits. */
+VTDCoreIOTLB vtd_core_iotlb_use(IntelIOMMUState *s);
+
+/**
+ * vtd_core_iotlb_forget: What a sound IOTLB or PASID-IOTLB descriptor names is
+ * not in that cache any more.  Nobody is notified.
+ * @val: its first two quadwords
+ *
+ * With or without the BQL; never waits.
+ *
+ * Return: false if nothing was done, as someone has the IOMMU lock.
+ */
+bool vtd_core_iotlb_forget(IntelIOMMUState *s, uint8_t type,
+                           const uint64_t val[2]);
+
 /* IQH_REG tells the guest how far the queue has come. */
 void vtd_core_set_iqh(IntelIOMMUState *s);
 
@@ -219,6 +245,8 @@ void vtd_core_pt_bh(void *opaque);
  * found by requester ID: what changed entries left in it goes, too.
  */
 void vtd_core_forget_pasid_entries(IntelIOMMUState *s);
+/* ... of one PASID, whatever domain-id its entry had */
+void vtd_core_forget_pasid(IntelIOMMUState *s, uint32_t pasid);
 
 /**
  * vtd_core_pasid_cache_desc: A PASID-cache invalidation descriptor in scalable

@@ -15,6 +15,11 @@ bool vtd_nested_decide_config(IntelIOMMUState *s, Error **errp)
                    "QEMU was built without CONFIG_IOMMUFD");
         return false;
     }
+    if (s->iothread) {
+        error_setg(errp, "intel-iommu: iothread= requires nested=on, and this "
+                   "QEMU was built without CONFIG_IOMMUFD");
+        return false;
+    }
     return true;
 }
 
@@ -33,7 +38,29 @@ AddressSpace *vtd_nested_address_space(IntelIOMMUState *s, PCIBus *bus,
     return NULL;
 }
 
+void vtd_nested_reset_begin(IntelIOMMUState *s)
+{
+}
+
+void vtd_nested_reset_end(IntelIOMMUState *s)
+{
+}
+
+void vtd_nested_notifiers_changed(IntelIOMMUState *s)
+{
+}
+
 /* Behind nested=on, which cannot be: reaching one of these is a bug. */
+void vtd_nested_do_write_begin(IntelIOMMUState *s)
+{
+    g_assert_not_reached();
+}
+
+void vtd_nested_do_write_end(IntelIOMMUState *s)
+{
+    g_assert_not_reached();
+}
+
 bool vtd_nested_do_queue_begin(IntelIOMMUState *s)
 {
     g_assert_not_reached();

@@ -14,8 +14,11 @@
 #include "hw/pci/pci_bus.h"
 #include "hw/qdev-core.h"
 #include "hw/i386/x86-iommu.h"
+#include "system/iothread.h"
 #include "intel_iommu_nested_internal.h"
+#include "intel_iommu_nested_thread.h"
 #include "intel_iommu_prq.h"
+#include "intel_iommu_regs.h"
 #include "trace.h"
 
 #define HOST_CAP_SAGAW(cap)     extract64(cap, 8, 5)
@@ -92,6 +95,15 @@ bool vtd_nested_decide_config(IntelIOMMUState *s, Error **errp)
         error_append_hint(errp, "It is for passed-through devices; emulated "
                           "ones request pages with ecap-nest=on,"
                           "device-iotlb=on\n");
+        return false;
+    }
+    if (s->iothread && !s->nested) {
+        g_autofree char *id = iothread_get_id(s->iothread);
+
+        error_setg(errp, "intel-iommu: iothread=%s requires nested=on, which is "
+                   "off", id);
+        error_append_hint(errp, "It serves invalidations for passed-through "
+                          "devices: leave iothread out\n");
         return false;
     }
     if (!s->nested) {
@@ -295,7 +307,9 @@ static void nesting_device_reset(IOMMUFDNesting *nesting,
     g_hash_table_iter_init(&iter, n->devices);
     while (g_hash_table_iter_next(&iter, (gpointer *)&dev, NULL)) {
         if (dev->idev == idev) {
+            vtd_nested_hold(n);
             vtd_nested_prq_reset(dev);
+            vtd_nested_release(n);
             return;
         }
     }
@@ -314,6 +328,8 @@ void vtd_nested_narrow_caps(VTDNested *n, const HostIOMMUDeviceIOMMUFD *idev)
         vtd_nested_cap_init(s);
         stq_le_p(&s->csr[DMAR_CAP_REG], s->cap);
         stq_le_p(&s->csr[DMAR_ECAP_REG], s->ecap);
+        vtd_regs_changed(s, DMAR_CAP_REG);
+        vtd_regs_changed(s, DMAR_ECAP_REG);
     }
 }
 
@@ -342,6 +358,9 @@ bool vtd_nested_realize(IntelIOMMUState *s, Error **errp)
     vtd_nested_prq_init(n);
     vtd_nested_queue_init(n);
     vtd_nested_state_init(n);
+    if (!vtd_nested_thread_init(n, errp)) {
+        return false;
+    }
 
     /*
      * What emulated devices see while translation is off: the system address
@@ -395,6 +414,44 @@ void vtd_nested_cap_init(IntelIOMMUState *s)
         }
     }
     trace_vtd_nested_caps(s->cap, s->ecap);
+}
+
+/* Around what reaches the unit with the BQL; intel_iommu_nested_thread.h */
+
+void vtd_nested_do_write_begin(IntelIOMMUState *s)
+{
+    vtd_nested_hold(s->nest);
+    if (s->nest->thread) {
+        vtd_nested_queue_catch_up(s->nest);
+    }
+}
+
+void vtd_nested_do_write_end(IntelIOMMUState *s)
+{
+    vtd_nested_release(s->nest);
+}
+
+void vtd_nested_reset_begin(IntelIOMMUState *s)
+{
+    if (s->nest) {
+        vtd_nested_hold(s->nest);
+    }
+}
+
+void vtd_nested_reset_end(IntelIOMMUState *s)
+{
+    if (s->nest) {
+        vtd_nested_release(s->nest);
+    }
+}
+
+void vtd_nested_notifiers_changed(IntelIOMMUState *s)
+{
+    if (s->nest) {
+        vtd_nested_hold(s->nest);
+        s->nest->has_notifiers = !QLIST_EMPTY(&s->vtd_as_with_notifiers);
+        vtd_nested_release(s->nest);
+    }
 }
 
 void vtd_nested_set_root(IntelIOMMUState *s)

@@ -7,6 +7,9 @@
  * function is called with the BQL held and without the IOMMU lock, and every
  * one but decide_config does nothing with nested=off.  Those that each
  * descriptor passes look for that themselves, so that it costs no call.
+ *
+ * With iothread= a thread serves part of the queue, without these functions;
+ * it stands still between the ones that are named _begin and _end.
  */
 
 #ifndef HW_I386_INTEL_IOMMU_NESTED_H
@@ -101,7 +104,21 @@ extern const VMStateDescription vtd_nested_vmstate;
  */
 bool vtd_nested_post_load(IntelIOMMUState *s);
 
+/**
+ * vtd_nested_reset_begin, vtd_nested_reset_end: Around a reset of the unit.
+ */
+void vtd_nested_reset_begin(IntelIOMMUState *s);
+void vtd_nested_reset_end(IntelIOMMUState *s);
+
+/**
+ * vtd_nested_notifiers_changed: The list of address spaces with notifiers has
+ * one more, or one less.
+ */
+void vtd_nested_notifiers_changed(IntelIOMMUState *s);
+
 /* Behind the inline functions below: with nested=on only. */
+void vtd_nested_do_write_begin(IntelIOMMUState *s);
+void vtd_nested_do_write_end(IntelIOMMUState *s);
 bool vtd_nested_do_queue_begin(IntelIOMMUState *s);
 bool vtd_nested_do_queue_more(IntelIOMMUState *s);
 void vtd_nested_do_queue_end(IntelIOMMUState *s);
@@ -111,6 +128,25 @@ void vtd_nested_do_gcmd_end(IntelIOMMUState *s);
 bool vtd_nested_do_inv_desc(IntelIOMMUState *s, uint8_t type,
                             const uint64_t val[4]);
 void vtd_nested_do_inv_flush(IntelIOMMUState *s);
+
+/**
+ * vtd_nested_write_begin, vtd_nested_write_end: Around a write of a register.
+ *
+ * What the guest put into the queue before is served first.
+ */
+static inline void vtd_nested_write_begin(IntelIOMMUState *s)
+{
+    if (unlikely(s->nest)) {
+        vtd_nested_do_write_begin(s);
+    }
+}
+
+static inline void vtd_nested_write_end(IntelIOMMUState *s)
+{
+    if (unlikely(s->nest)) {
+        vtd_nested_do_write_end(s);
+    }
+}
 
 /**
  * vtd_nested_queue_begin: The queue is about to be served.

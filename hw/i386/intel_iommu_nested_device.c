@@ -9,6 +9,7 @@
 #include "qapi/error.h"
 #include "hw/pci/pci_bus.h"
 #include "intel_iommu_nested_internal.h"
+#include "intel_iommu_nested_thread.h"
 #include "trace.h"
 
 /*
@@ -68,6 +69,34 @@ bool vtd_nested_sweep_devices(VTDNested *n)
     return !n->sweeps;
 }
 
+static void device_add(VTDNested *n, PCIBus *bus, int devfn,
+                       HostIOMMUDeviceIOMMUFD *idev)
+{
+    VTDNestedDevice *dev = g_new0(VTDNestedDevice, 1);
+
+    dev->nested = n;
+    dev->bus = bus;
+    dev->devfn = devfn;
+    dev->idev = idev;
+    object_ref(OBJECT(idev));
+    dev->attaches = g_hash_table_new_full(g_direct_hash, g_direct_equal,
+                                          NULL, vtd_nested_attach_free);
+    g_hash_table_add(n->devices, dev);
+    vtd_nested_narrow_caps(n, idev);
+    vtd_nested_kernel_warn(n);
+    if (n->nesting.pasid) {
+        dev->pasid_bits = MIN(idev->max_pasid_log2, n->host_pasid_bits);
+    }
+    vtd_nested_attach_new(dev, IOMMUFD_NO_PASID);
+    trace_vtd_nested_set_device(vtd_nested_device_sid(dev), idev->devid,
+                                idev->stage2_hwpt_id);
+
+    /* Hot-plugged under a guest that has its tables in place. */
+    vtd_nested_sweep_start(dev);
+    vtd_nested_sweep(dev);
+    vtd_nested_inv_flush(n->iommu);
+}
+
 bool vtd_nested_set_device(IntelIOMMUState *s, PCIBus *bus, int devfn,
                            HostIOMMUDevice *hiod, Error **errp)
 {
@@ -75,7 +104,6 @@ bool vtd_nested_set_device(IntelIOMMUState *s, PCIBus *bus, int devfn,
     HostIOMMUDeviceIOMMUFD *idev = (HostIOMMUDeviceIOMMUFD *)
         object_dynamic_cast(OBJECT(hiod), TYPE_HOST_IOMMU_DEVICE_IOMMUFD);
     VTDNestedDevice key = { .bus = bus, .devfn = devfn };
-    VTDNestedDevice *dev;
 
     assert(bql_locked());
 
@@ -103,29 +131,9 @@ bool vtd_nested_set_device(IntelIOMMUState *s, PCIBus *bus, int devfn,
         return false;
     }
     assert(!g_hash_table_contains(n->devices, &key));
-
-    dev = g_new0(VTDNestedDevice, 1);
-    dev->nested = n;
-    dev->bus = bus;
-    dev->devfn = devfn;
-    dev->idev = idev;
-    object_ref(OBJECT(idev));
-    dev->attaches = g_hash_table_new_full(g_direct_hash, g_direct_equal,
-                                          NULL, vtd_nested_attach_free);
-    g_hash_table_add(n->devices, dev);
-    vtd_nested_narrow_caps(n, idev);
-    vtd_nested_kernel_warn(n);
-    if (n->nesting.pasid) {
-        dev->pasid_bits = MIN(idev->max_pasid_log2, n->host_pasid_bits);
-    }
-    vtd_nested_attach_new(dev, IOMMUFD_NO_PASID);
-    trace_vtd_nested_set_device(vtd_nested_device_sid(dev), idev->devid,
-                                idev->stage2_hwpt_id);
-
-    /* Hot-plugged under a guest that has its tables in place. */
-    vtd_nested_sweep_start(dev);
-    vtd_nested_sweep(dev);
-    vtd_nested_inv_flush(s);
+    vtd_nested_hold(n);
+    device_add(n, bus, devfn, idev);
+    vtd_nested_release(n);
     return true;
 }
 
@@ -135,8 +143,10 @@ void vtd_nested_unset_device(IntelIOMMUState *s, PCIBus *bus, int devfn)
 
     assert(bql_locked());
     trace_vtd_nested_unset_device(PCI_BUILD_BDF(pci_bus_num(bus), devfn));
+    vtd_nested_hold(s->nest);
     /* Not there if vtd_nested_set_device() refused it. */
     g_hash_table_remove(s->nest->devices, &key);
+    vtd_nested_release(s->nest);
 }
 
 void vtd_nested_refresh_function(IntelIOMMUState *s, uint16_t sid,
@@ -148,7 +158,7 @@ void vtd_nested_refresh_function(IntelIOMMUState *s, uint16_t sid,
     if (!s->nest) {
         return;
     }
-    assert(bql_locked());
+    assert(bql_locked() && vtd_nested_is_held(s->nest));
     vtd_nested_inv_flush(s);
     g_hash_table_iter_init(&iter, s->nest->devices);
     while (g_hash_table_iter_next(&iter, (gpointer *)&dev, NULL)) {

@@ -10,7 +10,8 @@
  *
  * A tag lists the attaches that an invalidation descriptor can name.
  *
- * One lock protects everything here: the BQL.
+ * One lock protects everything here: the BQL; with iothread= that of
+ * intel_iommu_nested_thread.h besides, which has the lock order.
  */
 
 #ifndef HW_I386_INTEL_IOMMU_NESTED_INTERNAL_H
@@ -34,6 +35,8 @@ typedef struct VTDNestedHwpt VTDNestedHwpt;
 typedef struct VTDNestedTag VTDNestedTag;
 typedef struct VTDNestedFaultQueue VTDNestedFaultQueue;
 typedef struct VTDNestedGroup VTDNestedGroup;
+typedef struct VTDNestedThread VTDNestedThread;
+typedef struct VTDNestedDoorbell VTDNestedDoorbell;
 
 /*
  * How much is done under the BQL in one go: intel_iommu_nested_queue.c.  What is
@@ -43,6 +46,8 @@ typedef struct VTDNestedQueue {
     QEMUBH *bh;                 /* goes on with what is left */
     QEMUTimer *pause;           /* ... after others had the BQL */
     bool is_due;                /* one of the two is under way */
+    bool is_handed;             /* ... as the thread handed over */
+    bool is_ahead;              /* what is behind the head was collected, too */
     bool is_served;             /* intel_iommu.c is fetching descriptors */
     unsigned stay_depth;        /* 0: outside of a stay, which is unbounded */
     unsigned work;              /* units of this stay */
@@ -70,6 +75,11 @@ struct VTDNested {
     unsigned host_pasid_bits;   /* least PASID width of them */
     unsigned ttm;               /* RTADDR_REG.TTM when SRTP was written */
     bool loaded;                /* a state, which no device follows yet */
+
+    QemuMutex lock;             /* with iothread=: intel_iommu_nested_thread.h */
+    VTDNestedThread *thread;    /* NULL: all is done with the BQL */
+    VTDNestedDoorbell *doorbell;
+    bool has_notifiers;         /* an emulated device asked to be told */
 
     VTDNestedQueue queue;
     unsigned sweeps;            /* devices with one that is not done */
@@ -212,6 +222,7 @@ struct VTDNestedHwpt {
     bool pending_all;           /* everything; pending is then empty */
     bool is_dirty;              /* in VTDNested.dirty */
     bool is_busy;               /* being flushed: stays, whoever leaves it */
+    bool has_failed;            /* the thread could not: all is pending */
     QSIMPLEQ_ENTRY(VTDNestedHwpt) dirty_next;
 };
 
@@ -240,6 +251,15 @@ void vtd_nested_queue_reset(VTDNested *n);
 void vtd_nested_work(VTDNested *n, unsigned units);
 /* Return: false if what is left has to be left for later. */
 bool vtd_nested_may_work(const VTDNested *n);
+/* Nothing is pending. */
+bool vtd_nested_is_flushed(const VTDNested *n);
+bool vtd_nested_queue_has_descriptors(const VTDNested *n);
+/* For the thread: may it look at the queue?  BQL held */
+bool vtd_nested_queue_is_open(VTDNested *n);
+/* A batch of the thread.  Return: false if nothing is left for it. */
+bool vtd_nested_queue_batch(VTDNested *n);
+/* What is in the queue is served, as far as the budget allows.  BQL held */
+void vtd_nested_queue_catch_up(VTDNested *n);
 
 /* intel_iommu_nested_device.c */
 void vtd_nested_devices_init(VTDNested *n);
@@ -320,6 +340,10 @@ void vtd_nested_kernel_warn(const VTDNested *n);
 
 /* intel_iommu_nested_iotlb.c */
 void vtd_nested_iotlb_forget(VTDNestedHwpt *hwpt);
+/* A sound IOTLB or PASID-IOTLB descriptor */
+void vtd_nested_collect(VTDNested *n, uint8_t type, const uint64_t *val);
+/* One descriptor was carried out. */
+void vtd_nested_count_descriptor(VTDNested *n);
 
 /* intel_iommu_nested_prq.c */
 void vtd_nested_prq_init(VTDNested *n);

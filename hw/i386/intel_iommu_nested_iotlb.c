@@ -14,6 +14,7 @@
 #include "qemu/main-loop.h"
 #include "qapi/error.h"
 #include "intel_iommu_nested_internal.h"
+#include "intel_iommu_nested_thread.h"
 #include "trace.h"
 
 /* PASID-cache invalidate descriptor (VT-d specification, 6.5.2.2) */
@@ -189,7 +190,7 @@ static bool invalidate_pasid_cache(VTDNested *n, const uint64_t val[4])
     n->counters.pasid_cache_invalidations++;
     switch (INV_PC_G(lo)) {
     case INV_PC_G_PASID:
-        vtd_core_forget_pasid_entries(n->iommu);
+        vtd_core_forget_pasid(n->iommu, INV_PC_PASID(lo));
         vtd_nested_refresh_pasid(n, INV_PC_PASID(lo));
         return true;
     case INV_PC_G_DOMAIN:
@@ -209,29 +210,41 @@ static bool invalidate_pasid_cache(VTDNested *n, const uint64_t val[4])
 #define DESCRIPTORS_A_UNIT  16
 #define MARKS_A_UNIT        64
 
-static bool inv_desc(VTDNested *n, uint8_t type, const uint64_t val[4])
+void vtd_nested_count_descriptor(VTDNested *n)
 {
     if (!(++n->queue.descriptors % DESCRIPTORS_A_UNIT)) {
         vtd_nested_work(n, 1);
     }
+}
+
+void vtd_nested_collect(VTDNested *n, uint8_t type, const uint64_t *val)
+{
+    if (type == VTD_INV_DESC_PIOTLB) {
+        invalidate_pasid(n, val);
+        return;
+    }
+    /*
+     * A page-selective one names a second-stage address.  Of what first
+     * stages made, it takes out all (VT-d specification, 6.5.2.4).
+     */
+    if ((val[0] & VTD_INV_DESC_IOTLB_G) == VTD_INV_DESC_IOTLB_GLOBAL) {
+        invalidate_global(n);
+        vtd_nested_work(n, g_hash_table_size(n->hwpts) / MARKS_A_UNIT);
+    } else {
+        invalidate_domain(n, VTD_INV_DESC_IOTLB_DID(val[0]));
+        vtd_nested_work(n, g_hash_table_size(n->tags) / MARKS_A_UNIT);
+    }
+}
+
+static bool inv_desc(VTDNested *n, uint8_t type, const uint64_t val[4])
+{
+    vtd_nested_count_descriptor(n);
     switch (type) {
     case VTD_INV_DESC_PC:
         return invalidate_pasid_cache(n, val);
     case VTD_INV_DESC_PIOTLB:
-        invalidate_pasid(n, val);
-        return true;
     case VTD_INV_DESC_IOTLB:
-        /*
-         * A page-selective one names a second-stage address.  Of what first
-         * stages made, it takes out all (VT-d specification, 6.5.2.4).
-         */
-        if ((val[0] & VTD_INV_DESC_IOTLB_G) == VTD_INV_DESC_IOTLB_GLOBAL) {
-            invalidate_global(n);
-            vtd_nested_work(n, g_hash_table_size(n->hwpts) / MARKS_A_UNIT);
-        } else {
-            invalidate_domain(n, VTD_INV_DESC_IOTLB_DID(val[0]));
-            vtd_nested_work(n, g_hash_table_size(n->tags) / MARKS_A_UNIT);
-        }
+        vtd_nested_collect(n, type, val);
         return true;
     default:
         return true;
@@ -243,7 +256,7 @@ bool vtd_nested_do_inv_desc(IntelIOMMUState *s, uint8_t type,
 {
     bool ok;
 
-    assert(bql_locked());
+    assert(bql_locked() && vtd_nested_is_held(s->nest));
     ok = inv_desc(s->nest, type, val);
     if (!s->nested_batch) {
         vtd_nested_inv_flush(s);
@@ -335,12 +348,13 @@ static void hwpt_block(VTDNestedHwpt *hwpt, Error *err)
 
 static void hwpt_flush(VTDNestedHwpt *hwpt)
 {
-    bool failed = !hwpt->pending_all && !hwpt_send_pending(hwpt);
+    bool failed = hwpt->has_failed ||
+                  (!hwpt->pending_all && !hwpt_send_pending(hwpt));
     bool all = hwpt->pending_all || failed;
     Error *err = NULL;
 
     g_array_set_size(hwpt->pending, 0);
-    hwpt->pending_all = false;
+    hwpt->pending_all = hwpt->has_failed = false;
     if (all && !hwpt_send_all(hwpt, NULL)) {
         failed = true;
         if (!hwpt_send_all(hwpt, &err)) {
@@ -363,22 +377,58 @@ static void hwpt_flush_and_put(VTDNestedHwpt *hwpt)
     vtd_nested_hwpt_put(hwpt);
 }
 
+/*
+ * The thread sends, no more: a new HWPT, or devices that are blocked, are for the
+ * main loop, to which all of the stage 1 is left.
+ *
+ * Return: false if it is.
+ */
+static bool hwpt_flush_in_thread(VTDNestedHwpt *hwpt)
+{
+    unsigned width = hwpt->stage1.addr_width;
+
+    if (hwpt->has_failed || (hwpt->pending_all &&
+                             vtd_nested_kernel_replaces(hwpt->nested, width))) {
+        return false;
+    }
+    if (hwpt->pending_all ? hwpt_send_all(hwpt, NULL)
+                          : hwpt_send_pending(hwpt)) {
+        g_array_set_size(hwpt->pending, 0);
+        hwpt->pending_all = false;
+        return true;
+    }
+    vtd_nested_iotlb_all(hwpt);
+    hwpt->has_failed = true;
+    return false;
+}
+
 void vtd_nested_do_inv_flush(IntelIOMMUState *s)
 {
     VTDNested *n = s->nest;
     VTDNestedHwpt *hwpt;
+    bool in_thread = vtd_nested_in_thread(n);
 
-    assert(bql_locked());
+    assert(vtd_nested_is_held(n));
     while ((hwpt = QSIMPLEQ_FIRST(&n->dirty))) {
         if (!vtd_nested_may_work(n)) {
             return;
         }
+        if (in_thread && !hwpt_flush_in_thread(hwpt)) {
+            return;
+        }
         QSIMPLEQ_REMOVE_HEAD(&n->dirty, dirty_next);
         hwpt->is_dirty = false;
-        hwpt_flush_and_put(hwpt);
+        if (!in_thread) {
+            hwpt_flush_and_put(hwpt);
+        }
     }
-    /* A device that is told to try again must not find what was just flushed. */
-    vtd_nested_prq_flush(n);
+    /*
+     * A device that is told to try again must not find what was just flushed.
+     * Answers are given with the BQL, and written before it is let go of.
+     */
+    if (!in_thread) {
+        vtd_nested_prq_flush(n);
+    }
 }
 
 void vtd_nested_iotlb_forget(VTDNestedHwpt *hwpt)

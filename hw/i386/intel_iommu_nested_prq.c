@@ -22,6 +22,7 @@
 #include "qemu/timer.h"
 #include "qapi/error.h"
 #include "intel_iommu_nested_internal.h"
+#include "intel_iommu_nested_thread.h"
 #include "intel_iommu_prq.h"
 #include "trace.h"
 
@@ -327,11 +328,9 @@ static bool queue_read(VTDNestedFaultQueue *q)
  * One batch a turn: other handlers have theirs in between.  Answers go before a
  * read, and after invalidations: so while those are left for later, is this.
  */
-static void queue_readable(void *opaque)
+static void queue_readable_held(VTDNestedFaultQueue *q)
 {
-    VTDNestedFaultQueue *q = opaque;
-
-    if (!QSIMPLEQ_EMPTY(&q->nested->dirty)) {
+    if (!vtd_nested_is_flushed(q->nested)) {
         q->put_off = true;
         queue_listen(q, false);
         return;
@@ -340,6 +339,16 @@ static void queue_readable(void *opaque)
     queue_read(q);
     queue_write_answers(q);
     vtd_nested_fault_queue_put(q);
+}
+
+static void queue_readable(void *opaque)
+{
+    VTDNestedFaultQueue *q = opaque;
+    VTDNested *n = q->nested;
+
+    vtd_nested_hold(n);
+    queue_readable_held(q);
+    vtd_nested_release(n);
 }
 
 static void queue_listen(VTDNestedFaultQueue *q, bool on)

@@ -9,6 +9,7 @@
 #include "hw/pci/pci_bus.h"
 #include "qapi/qapi-events-intel-iommu.h"
 #include "intel_iommu_nested_internal.h"
+#include "intel_iommu_nested_thread.h"
 
 static VtdNestedReason cause_reason(VTDNestedCause cause)
 {
@@ -193,6 +194,7 @@ VtdNestedInfo *vtd_nested_query(IOMMUFDNesting *nesting)
     gpointer v;
 
     assert(bql_locked());
+    vtd_nested_hold(n);
     info->qom_path = object_get_canonical_path(OBJECT(n->iommu));
     info->translation = n->iommu->dmar_enabled;
     info->cap = n->iommu->cap;
@@ -215,5 +217,6 @@ VtdNestedInfo *vtd_nested_query(IOMMUFDNesting *nesting)
                                         sizeof(n->page_requests));
         info->page_requests->outstanding = g_hash_table_size(n->groups);
     }
+    vtd_nested_release(n);
     return info;
 }

@@ -17,13 +17,19 @@
  * VTDNested.dirty, and the rest of the queue in guest memory.  So a device may be
  * unplugged and a register written in between.  IQH_REG passes a descriptor when
  * what it began is done, but for invalidations, which a wait descriptor is for.
+ *
+ * With iothread= the budget is that of a batch of the thread as well, which then
+ * goes on itself; what is not for the thread is handed over to the bottom half.
  */
 
 #include "qemu/osdep.h"
 #include "qemu/main-loop.h"
 #include "qemu/timer.h"
+#include "qapi/visitor.h"
 #include "system/runstate.h"
 #include "intel_iommu_nested_internal.h"
+#include "intel_iommu_nested_thread.h"
+#include "intel_iommu_regs.h"
 #include "trace.h"
 
 /*
@@ -44,9 +50,14 @@ bool vtd_nested_may_work(const VTDNested *n)
            n->queue.work < n->iommu->nested_stay_budget;
 }
 
-static bool is_flushed(const VTDNested *n)
+bool vtd_nested_is_flushed(const VTDNested *n)
 {
     return QSIMPLEQ_EMPTY(&n->dirty);
+}
+
+bool vtd_nested_queue_has_descriptors(const VTDNested *n)
+{
+    return n->iommu->iq_head != n->iommu->iq_tail;
 }
 
 static bool has_descriptors(IntelIOMMUState *s)
@@ -84,7 +95,7 @@ static void stay_end(VTDNested *n)
         return;
     }
     n->counters.longest_stay = MAX(n->counters.longest_stay, n->queue.work);
-    if (n->sweeps || !is_flushed(n) || has_descriptors(n->iommu)) {
+    if (n->sweeps || !vtd_nested_is_flushed(n) || has_descriptors(n->iommu)) {
         go_on_later(n);
     }
 }
@@ -97,6 +108,7 @@ static void status_set(VTDNested *n, uint32_t bit, bool on)
     uint32_t status = ldl_le_p(reg) & ~bit;
 
     stl_le_p(reg, status | (on ? bit : 0));
+    vtd_regs_changed(n->iommu, DMAR_GSTS_REG);
 }
 
 static void status_hold(VTDNested *n)
@@ -121,7 +133,7 @@ static void status_publish(VTDNested *n)
 
 static void status_settle(VTDNested *n)
 {
-    if (!n->sweeps && is_flushed(n)) {
+    if (!n->sweeps && vtd_nested_is_flushed(n)) {
         status_publish(n);
         n->queue.held = 0;
     }
@@ -131,6 +143,8 @@ void vtd_nested_do_gcmd_begin(IntelIOMMUState *s)
 {
     VTDNested *n = s->nest;
 
+    /* The guest sees a command carried out when it is, and not before. */
+    vtd_regs_hold(s);
     /* intel_iommu.c compares the command with what was commanded before. */
     status_publish(n);
     n->queue.was_enabled = s->dmar_enabled;
@@ -149,7 +163,9 @@ void vtd_nested_do_gcmd_end(IntelIOMMUState *s)
     }
     status_hold(n);
     status_settle(n);
+    vtd_nested_doorbell_update(n);
     stay_end(n);
+    vtd_regs_release(s);
 }
 
 /* The queue, as intel_iommu.c fetches it */
@@ -158,12 +174,14 @@ bool vtd_nested_do_queue_begin(IntelIOMMUState *s)
 {
     VTDNested *n = s->nest;
 
-    assert(bql_locked());
+    assert(bql_locked() && vtd_nested_is_held(n));
     if (n->queue.is_due || n->queue.is_served) {
         return false;
     }
     n->queue.is_served = true;
     stay_begin(n);
+    vtd_nested_serve(n);
+    vtd_core_set_iqh(s);
     return true;
 }
 
@@ -174,7 +192,7 @@ bool vtd_nested_do_inv_begin(IntelIOMMUState *s, uint8_t type)
     case VTD_INV_DESC_PC:
     case VTD_INV_DESC_CC:
         vtd_nested_do_inv_flush(s);
-        return is_flushed(s->nest);
+        return vtd_nested_is_flushed(s->nest);
     default:
         return true;
     }
@@ -182,7 +200,13 @@ bool vtd_nested_do_inv_begin(IntelIOMMUState *s, uint8_t type)
 
 bool vtd_nested_do_queue_more(IntelIOMMUState *s)
 {
-    return !s->nest->sweeps && vtd_nested_may_work(s->nest);
+    VTDNested *n = s->nest;
+
+    if (n->sweeps || !vtd_nested_may_work(n)) {
+        return false;
+    }
+    vtd_nested_serve(n);
+    return vtd_nested_may_work(n);
 }
 
 void vtd_nested_do_queue_end(IntelIOMMUState *s)
@@ -197,24 +221,90 @@ void vtd_nested_do_queue_end(IntelIOMMUState *s)
     stay_end(n);
 }
 
-/* Going on */
+/* The thread */
 
-static void go_on(void *opaque)
+/* Is what is in the queue next the thread's to look at?  BQL held */
+bool vtd_nested_queue_is_open(VTDNested *n)
 {
-    VTDNested *n = opaque;
     IntelIOMMUState *s = n->iommu;
 
-    n->queue.is_due = false;
+    return runstate_is_running() && s->qi_enabled && !n->queue.is_due &&
+           !n->sweeps && s->iq_tail < s->iq_size &&
+           !(ldl_le_p(&s->csr[DMAR_FSTS_REG]) & VTD_FSTS_IQE);
+}
+
+static void hand_over(VTDNested *n)
+{
+    n->queue.is_due = n->queue.is_handed = true;
+    n->counters.handovers++;
+    trace_vtd_nested_handover(n->iommu->iq_head, n->iommu->iq_tail);
+    qemu_bh_schedule(n->queue.bh);
+}
+
+bool vtd_nested_queue_batch(VTDNested *n)
+{
+    bool is_cut;
+
+    stay_begin(n);
+    n->counters.batches++;
+    vtd_nested_serve(n);
+    vtd_nested_do_inv_flush(n->iommu);
+    if (vtd_nested_is_flushed(n)) {
+        vtd_core_set_iqh(n->iommu);
+    }
+    is_cut = !vtd_nested_may_work(n);
+    n->counters.stays_cut += is_cut;
+    n->queue.stay_depth--;
+    n->counters.longest_stay = MAX(n->counters.longest_stay, n->queue.work);
+    if (vtd_nested_is_flushed(n) && !vtd_nested_queue_has_descriptors(n)) {
+        return false;
+    }
+    if (!is_cut) {
+        hand_over(n);
+    }
+    return is_cut;
+}
+
+/* Going on */
+
+static void go_on_held(VTDNested *n)
+{
+    IntelIOMMUState *s = n->iommu;
+
+    n->queue.is_due = n->queue.is_handed = false;
     stay_begin(n);
     if (vtd_nested_sweep_devices(n)) {
         vtd_nested_do_inv_flush(s);
         status_settle(n);
         vtd_core_set_iqh(s);
-        if (is_flushed(n) && has_descriptors(s)) {
+        if (vtd_nested_is_flushed(n) && has_descriptors(s)) {
             vtd_core_fetch(s);
         }
     }
     stay_end(n);
+}
+
+static void go_on(void *opaque)
+{
+    VTDNested *n = opaque;
+
+    vtd_nested_hold(n);
+    go_on_held(n);
+    vtd_nested_release(n);
+}
+
+/*
+ * A register is about to be written; what the guest put into the queue before is
+ * done first, as if its write of the tail had been an exit.
+ */
+void vtd_nested_queue_catch_up(VTDNested *n)
+{
+    if (n->queue.is_handed) {
+        qemu_bh_cancel(n->queue.bh);
+        go_on_held(n);
+    } else if (runstate_is_running() && has_descriptors(n->iommu)) {
+        vtd_core_fetch(n->iommu);
+    }
 }
 
 static void pause_over(void *opaque)
@@ -228,7 +318,7 @@ static void cancel(VTDNested *n)
 {
     timer_del(n->queue.pause);
     qemu_bh_cancel(n->queue.bh);
-    n->queue.is_due = false;
+    n->queue.is_due = n->queue.is_handed = false;
 }
 
 /*
@@ -240,7 +330,8 @@ static void vm_changed(void *opaque, bool running, RunState state)
 {
     VTDNested *n = opaque;
 
-    if (!running && n->queue.is_due) {
+    vtd_nested_hold(n);
+    if (!running && (n->queue.is_due || !vtd_nested_is_flushed(n))) {
         cancel(n);
         vtd_nested_sweep_devices(n);
         vtd_nested_do_inv_flush(n->iommu);
@@ -249,6 +340,7 @@ static void vm_changed(void *opaque, bool running, RunState state)
     } else if (running && has_descriptors(n->iommu)) {
         go_on_later(n);
     }
+    vtd_nested_release(n);
 }
 
 /* The machine is reset; what was left is of no use, or done by the reset. */
@@ -256,30 +348,55 @@ void vtd_nested_queue_reset(VTDNested *n)
 {
     cancel(n);
     n->queue.held = 0;
+    vtd_nested_doorbell_update(n);
 }
 
 /* Read by "qom-get", which costs the same however many PASIDs there are. */
 
 static bool get_work_left(Object *obj, Error **errp)
 {
-    return INTEL_IOMMU_DEVICE(obj)->nest->queue.is_due;
+    VTDNested *n = INTEL_IOMMU_DEVICE(obj)->nest;
+    bool left;
+
+    vtd_nested_hold(n);
+    left = n->queue.is_due ||
+           (n->thread && runstate_is_running() && has_descriptors(n->iommu));
+    vtd_nested_release(n);
+    return left;
+}
+
+static void get_counter(Object *obj, Visitor *v, const char *name,
+                        void *opaque, Error **errp)
+{
+    VTDNested *n = INTEL_IOMMU_DEVICE(obj)->nest;
+    uint64_t val;
+
+    vtd_nested_hold(n);
+    val = *(uint64_t *)opaque;
+    vtd_nested_release(n);
+    visit_type_uint64(v, name, &val, errp);
+}
+
+static void add_counter(VTDNested *n, const char *name, uint64_t *counter)
+{
+    object_property_add(OBJECT(n->iommu), name, "uint64", get_counter, NULL,
+                        NULL, counter);
 }
 
 static void add_properties(VTDNested *n)
 {
     VtdNestedCounters *c = &n->counters;
-    Object *obj = OBJECT(n->iommu);
 
-    object_property_add_bool(obj, "x-work-left", get_work_left, NULL);
-    object_property_add_uint64_ptr(obj, "x-work", &c->work, OBJ_PROP_FLAG_READ);
-    object_property_add_uint64_ptr(obj, "x-longest-stay", &c->longest_stay,
-                                   OBJ_PROP_FLAG_READ);
-    object_property_add_uint64_ptr(obj, "x-stays-cut", &c->stays_cut,
-                                   OBJ_PROP_FLAG_READ);
-    object_property_add_uint64_ptr(obj, "x-pasid-entries", &c->pasid_entries,
-                                   OBJ_PROP_FLAG_READ);
-    object_property_add_uint64_ptr(obj, "x-blocks", &c->blocks,
-                                   OBJ_PROP_FLAG_READ);
+    object_property_add_bool(OBJECT(n->iommu), "x-work-left", get_work_left,
+                             NULL);
+    add_counter(n, "x-work", &c->work);
+    add_counter(n, "x-longest-stay", &c->longest_stay);
+    add_counter(n, "x-stays-cut", &c->stays_cut);
+    add_counter(n, "x-pasid-entries", &c->pasid_entries);
+    add_counter(n, "x-blocks", &c->blocks);
+    add_counter(n, "x-doorbells", &c->doorbells);
+    add_counter(n, "x-batches", &c->batches);
+    add_counter(n, "x-handovers", &c->handovers);
 }
 
 void vtd_nested_queue_init(VTDNested *n)

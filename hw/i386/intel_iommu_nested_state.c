@@ -13,6 +13,8 @@
 #include "migration/vmstate.h"
 #include "system/runstate.h"
 #include "intel_iommu_nested_internal.h"
+#include "intel_iommu_nested_thread.h"
+#include "intel_iommu_regs.h"
 
 static bool state_needed(void *opaque)
 {
@@ -73,6 +75,10 @@ bool vtd_nested_post_load(IntelIOMMUState *s)
     }
     s->root_scalable = s->nest->ttm & 1;
     s->nest->loaded = true;
+    vtd_nested_hold(s->nest);
+    vtd_nested_doorbell_update(s->nest);
+    vtd_regs_publish(s);
+    vtd_nested_release(s->nest);
     return true;
 }
 
@@ -85,8 +91,10 @@ static void run_state_changed(void *opaque, bool running, RunState state)
     VTDNested *n = opaque;
 
     if (running && n->loaded) {
+        vtd_nested_hold(n);
         n->loaded = false;
         vtd_nested_refresh_all(n->iommu);
+        vtd_nested_release(n);
     }
 }
 

@@ -12,6 +12,7 @@
 #include "trace.h"
 #include "intel_iommu_core.h"
 #include "intel_iommu_prq.h"
+#include "intel_iommu_regs.h"
 
 /* PRS_REG, VT-d 11.4.11.4 */
 #define PRS_PPR         (1u << 0)       /* a request is pending */
@@ -50,6 +51,7 @@ static uint32_t reg_get(IntelIOMMUState *s, hwaddr addr)
 static void reg_set(IntelIOMMUState *s, hwaddr addr, uint32_t val)
 {
     stl_le_p(&s->csr[addr], val);
+    vtd_regs_changed(s, addr);
 }
 
 static uint64_t reg_get_quad(IntelIOMMUState *s, hwaddr addr)
@@ -227,6 +229,7 @@ bool vtd_prq_put(IntelIOMMUState *s, const VTDPageRequest *req)
     trace_vtd_prq_put(req->sid, req->pasid, req->addr, req->prgi, req->last,
                       tail);
     stq_le_p(&s->csr[DMAR_PQT_REG], next);
+    vtd_regs_changed(s, DMAR_PQT_REG);
     status_raise(s, PRS_PPR);
     return true;
 }

@@ -13,6 +13,7 @@
 #define SYSTEM_IOMMUFD_H
 
 #include "qemu/queue.h"
+#include "qemu/thread.h"
 #include "qom/object.h"
 #include "exec/hwaddr.h"
 #include "exec/cpu-common.h"
@@ -63,6 +64,7 @@ struct IOMMUFDBackend {
 
     /* For tests, "x-inject": what the next calls of one ioctl come to. */
     struct {
+        QemuMutex lock;
         IOMMUFDIoctl nr;
         unsigned skip;      /* how many are made before that */
         unsigned part;      /* invalidations that are carried out all the same */

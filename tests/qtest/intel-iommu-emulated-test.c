@@ -15,6 +15,7 @@
 
 #define SCALABLE        "x-scalable-mode=on,x-flts=on"
 #define NESTED          "nested=on"
+#define THREAD          "nested=on,iothread=io0"
 #define FIVE_LEVELS     "nested=on,fs5lp=on"
 
 #define PAGE            4096
@@ -77,7 +78,7 @@ static void start(World *w, const char *props, unsigned levels, unsigned pgtt)
     QVTD *v = &w->v;
 
     w->qts = qtest_initf("-machine q35 -m 64M -nodefaults "
-                         "-device intel-iommu,%s "
+                         "-object iothread,id=io0 -device intel-iommu,%s "
                          "-device edu,addr=4,dma_mask=0xffffffffffffffff",
                          props);
     w->pci = qpci_new_pc(w->qts, NULL);
@@ -379,6 +380,25 @@ static void test_pasid_cache(gconstpointer data)
     stop(&w);
 }
 
+/* What one names goes, and no more: each bind of a PASID has one. */
+static void test_pasid_cache_other(gconstpointer props)
+{
+    World w;
+
+    start(&w, props, 4, PGTT_STAGE1);
+    g_assert_cmpint(read_at(&w, IOVA_SRC), ==, 'A');
+    qvtd_map(&w.v, &w.table, IOVA_SRC, PAGE_B, 12, QVTD_S1_PAGE);
+    inv(&w, QVTD_INV_PC_PASID(DID, RID_PASID + 1), 0);
+    g_assert_cmpint(read_at(&w, IOVA_SRC), ==, 'A');
+    inv(&w, QVTD_INV_PC_PASID(DID, RID_PASID), 0);
+    g_assert_cmpint(read_at(&w, IOVA_SRC), ==, 'B');
+    /* The domain-id is that which the entry had. */
+    qvtd_map(&w.v, &w.table, IOVA_SRC, PAGE_A, 12, QVTD_S1_PAGE);
+    inv(&w, QVTD_INV_PC_PASID(DID + 1, RID_PASID), 0);
+    g_assert_cmpint(read_at(&w, IOVA_SRC), ==, 'A');
+    stop(&w);
+}
+
 static void test_pasid_cache_reserved(void)
 {
     static const uint64_t bad[] = { PC_RESERVED, PC_RSVD_BIT };
@@ -418,6 +438,39 @@ static void test_queue_goes_on(gconstpointer props)
     g_assert_false(qvtd_invalidate(&w.v, BAD_DESC, 0));
     qvtd_writel(&w.v, DMAR_FSTS_REG, VTD_FSTS_IQE);
     g_assert_cmphex(qvtd_readl(&w.v, DMAR_FSTS_REG) & VTD_FSTS_IQE, !=, 0);
+    stop(&w);
+}
+
+/* What each descriptor takes from the cache, whoever serves it */
+static void test_invalidations(gconstpointer props)
+{
+    static const struct {
+        uint64_t desc[2];
+        char then;
+    } rows[] = {
+        { { QVTD_INV_IOTLB_DOMAIN(DID + 1) }, 'A' },
+        { { QVTD_INV_IOTLB_PAGE(DID + 1), IOVA_SRC }, 'A' },
+        { { QVTD_INV_PIOTLB_ALL(DID, RID_PASID + 1) }, 'A' },
+        { { QVTD_INV_PIOTLB_ALL(DID + 1, RID_PASID) }, 'A' },
+        { { QVTD_INV_PIOTLB_PAGE(DID, RID_PASID), IOVA_SRC + 2 * PAGE }, 'A' },
+        { { QVTD_INV_PIOTLB_PAGE(DID, RID_PASID), IOVA_SRC }, 'B' },
+        { { QVTD_INV_PIOTLB_PAGE(DID, RID_PASID), IOVA_SRC | 2 }, 'B' },
+        { { QVTD_INV_PIOTLB_ALL(DID, RID_PASID) }, 'B' },
+        { { QVTD_INV_IOTLB_PAGE(DID), IOVA_SRC }, 'B' },
+        { { QVTD_INV_IOTLB_DOMAIN(DID) }, 'B' },
+        { { QVTD_INV_IOTLB_GLOBAL }, 'B' },
+    };
+    World w;
+
+    start(&w, props, 4, PGTT_STAGE1);
+    for (int i = 0; i < ARRAY_SIZE(rows); i++) {
+        qvtd_map(&w.v, &w.table, IOVA_SRC, PAGE_A, 12, QVTD_S1_PAGE);
+        inv(&w, QVTD_INV_IOTLB_GLOBAL, 0);
+        g_assert_cmpint(read_at(&w, IOVA_SRC), ==, 'A');
+        qvtd_map(&w.v, &w.table, IOVA_SRC, PAGE_B, 12, QVTD_S1_PAGE);
+        inv(&w, rows[i].desc[0], rows[i].desc[1]);
+        g_assert_cmpint(read_at(&w, IOVA_SRC), ==, rows[i].then);
+    }
     stop(&w);
 }
 
@@ -505,6 +558,16 @@ int main(int argc, char **argv)
                         &pasid_cache[2], test_pasid_cache);
     qtest_add_func("/intel-iommu/emulated/pasid-cache/reserved",
                    test_pasid_cache_reserved);
+    qtest_add_data_func("/intel-iommu/emulated/pasid-cache/other", NESTED,
+                        test_pasid_cache_other);
+    qtest_add_data_func("/intel-iommu/emulated/pasid-cache/other-thread",
+                        THREAD, test_pasid_cache_other);
+    qtest_add_data_func("/intel-iommu/emulated/invalidations/nested", NESTED,
+                        test_invalidations);
+    qtest_add_data_func("/intel-iommu/emulated/invalidations/thread", THREAD,
+                        test_invalidations);
+    qtest_add_data_func("/intel-iommu/emulated/queue-goes-on/thread", THREAD,
+                        test_queue_goes_on);
     qtest_add_data_func("/intel-iommu/emulated/queue-goes-on/scalable",
                         SCALABLE, test_queue_goes_on);
     qtest_add_data_func("/intel-iommu/emulated/queue-goes-on/nested",

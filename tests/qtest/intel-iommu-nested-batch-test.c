@@ -51,7 +51,8 @@ static void test_batch(gconstpointer data)
     nested_setup_props(&t, row->props);
     g_assert_true(qvtd_queue_wait(t.vtd, 0));
     qvtd_disable_queue(t.vtd);
-    qvtd_size_queue(t.vtd, 2);
+    /* With iothread= a tail of 256 descriptors or less does not exit. */
+    qvtd_size_queue(t.vtd, row->descriptors < 255 ? 1 : 2);
     qvtd_enable_queue(t.vtd);
     nested_step(&t, SET_A);
     nested_step(&t, TE_ON);

@@ -107,13 +107,22 @@ void nested_add_data_func(const char *path, gconstpointer data,
                         nested_device_copies() ? func : skip_dma_data);
 }
 
+bool nested_has_thread(void)
+{
+    const char *props = getenv("VTD_TEST_PROPS");
+
+    return props && strstr(props, "iothread=");
+}
+
 void nested_start_machine(NestedTest *t, const NestedMachine *m,
                           const char *devices)
 {
     g_autofree char *args = g_strdup_printf(
-        "-machine q35 %s -nodefaults -object iommufd,id=iommufd0%s "
+        "-machine q35 %s -nodefaults -object iommufd,id=iommufd0%s%s "
         "-device intel-iommu,%s%s%s %s", m->memory ?: "-m " RAM,
-        m->iommufd ?: "", m->props ?: "nested=on", m->viommu ?: "",
+        m->iommufd ?: "",
+        nested_has_thread() ? " -object iothread,id=io0" : "",
+        m->props ?: "nested=on", m->viommu ?: "",
         getenv("VTD_TEST_PROPS") ?: "", devices);
 
     /* The device is another machine's from now on. */

@@ -92,6 +92,8 @@ void nested_add_data_func(const char *path, gconstpointer data,
                           GTestDataFunc func);
 /* g_test_run(), then the end of the shared machine */
 int nested_test_run(void);
+/* VTD_TEST_PROPS has iothread=io0: the queue is served by a thread. */
+bool nested_has_thread(void);
 /* What is unlike the usual machine; NULL: nothing */
 typedef struct NestedMachine {
     const char *env;            /* variable that names QEMU's binary */

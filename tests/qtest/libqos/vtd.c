@@ -276,7 +276,8 @@ void qvtd_queue_put(QVTD *v, const uint64_t desc[4])
 
 void qvtd_queue_submit(QVTD *v)
 {
-    qvtd_writeq(v, DMAR_IQT_REG, (uint64_t)v->tail * SLOT_BYTES(v));
+    /* As wide as Linux writes it: what an ioeventfd takes */
+    qvtd_writel(v, DMAR_IQT_REG, v->tail * SLOT_BYTES(v));
 }
 
 bool qvtd_queue_wait(QVTD *v, uint64_t flags)
