@@ -18,9 +18,10 @@
 #include "monitor/monitor.h"
 #include "hw/vfio/vfio-common.h"
 #include "system/iommufd.h"
-#include "iommufd_inject.h"
-#include "iommufd_objects.h"
+#include "backends/iommufd/inject.h"
+#include "backends/iommufd/objects.h"
 #include "trace.h"
+#include "backends/iommufd/trace.h"
 #include <sys/ioctl.h>
 #include <linux/iommufd.h>
 #include <linux/vfio.h>

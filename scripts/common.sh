@@ -10,6 +10,10 @@ TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 CACHE=${NVTD_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/nested-vtd}
 OUT=${NVTD_OUT:-$TOP/build}
 JOBS=${JOBS:-$(nproc)}
+# The base: the QEMU series that the overlay and bases/SERIES are laid over.
+SERIES=${BASE:-10.0}
+QEMU_ROOT=$OUT/qemu
+[ "$SERIES" = 10.0 ] || QEMU_ROOT=$OUT/qemu-$SERIES
 
 # One compiler cache for all checkouts; a path below a checkout is not part of
 # what is cached, and a header just generated is no reason not to cache.

@@ -15,24 +15,11 @@
 #include "hw/qdev-core.h"
 #include "hw/i386/x86-iommu.h"
 #include "system/iothread.h"
-#include "intel_iommu_nested_internal.h"
-#include "intel_iommu_nested_thread.h"
-#include "intel_iommu_prq.h"
-#include "intel_iommu_regs.h"
-#include "trace.h"
-
-#define HOST_CAP_SAGAW(cap)     extract64(cap, 8, 5)
-#define HOST_CAP_MGAW(cap)      (extract64(cap, 16, 6) + 1)
-#define HOST_CAP_MAMV(cap)      extract64(cap, 48, 6)
-#define HOST_CAP_FS1GP          BIT_ULL(56)
-#define HOST_CAP_FS5LP          BIT_ULL(60)
-#define HOST_ECAP_NEST          BIT_ULL(26)
-#define HOST_ECAP_PASID_BITS(ecap) \
-    ((ecap) & VTD_ECAP_PASID ? extract64(ecap, 35, 5) + 1 : 0)
-#define HOST_ECAP_SMTS          BIT_ULL(43)
-
-/* The guest's own: PASID Size Supported, of @bits */
-#define ECAP_PSS(bits)          ((uint64_t)((bits) - 1) << 35)
+#include "hw/i386/vtd/nested/internal.h"
+#include "hw/i386/vtd/nested/thread.h"
+#include "hw/i386/vtd/prq.h"
+#include "hw/i386/vtd/regs.h"
+#include "hw/i386/vtd/trace.h"
 
 #define TYPE_VFIO_PCI_NAME      "vfio-pci"
 
@@ -179,10 +166,10 @@ static bool check_order(Error **errp)
 /* Stage 2 must take every address that the guest's stage 1 can put out. */
 static unsigned host_stage2_width(uint64_t cap)
 {
-    unsigned sagaw = HOST_CAP_SAGAW(cap);
+    unsigned sagaw = VTD_CAP_SAGAW(cap);
     unsigned width = sagaw & 8 ? 57 : sagaw & 4 ? 48 : sagaw & 2 ? 39 : 0;
 
-    return MIN(width, HOST_CAP_MGAW(cap));
+    return MIN(width, VTD_CAP_MGAW_BITS(cap));
 }
 
 static bool check_type(const char *name, uint32_t type, Error **errp)
@@ -198,11 +185,11 @@ static bool check_type(const char *name, uint32_t type, Error **errp)
 
 static bool check_nest(const char *name, uint64_t ecap, Error **errp)
 {
-    if (!(ecap & HOST_ECAP_SMTS) || !(ecap & HOST_ECAP_NEST)) {
+    if (!(ecap & VTD_ECAP_SMTS) || !(ecap & VTD_ECAP_NEST)) {
         error_setg(errp, "intel-iommu nested=on: the host IOMMU of device %s "
                    "has ECAP.SMTS=%d ECAP.NEST=%d (ECAP 0x%" PRIx64
-                   "), want both 1", name, !!(ecap & HOST_ECAP_SMTS),
-                   !!(ecap & HOST_ECAP_NEST), ecap);
+                   "), want both 1", name, !!(ecap & VTD_ECAP_SMTS),
+                   !!(ecap & VTD_ECAP_NEST), ecap);
         error_append_hint(errp, "Nested translation needs a host IOMMU in "
                           "scalable mode: boot the host with "
                           "intel_iommu=on,sm_on, or use caching-mode=on\n");
@@ -222,7 +209,7 @@ static bool check_widths(IntelIOMMUState *s, const char *name, uint64_t cap,
                    "(aw-bits)", name, width, cap, s->aw_bits);
         return false;
     }
-    if (s->fs5lp && !(cap & HOST_CAP_FS5LP)) {
+    if (s->fs5lp && !(cap & VTD_CAP_5LP)) {
         error_setg(errp, "intel-iommu nested=on: the host IOMMU of device %s "
                    "has CAP.FS5LP=0 (CAP 0x%" PRIx64 "), want 1 for fs5lp=on",
                    name, cap);
@@ -238,7 +225,7 @@ static bool check_optional(IntelIOMMUState *s, const char *name, uint64_t cap,
     if (!phase_check(PHASE_MACHINE_READY)) {
         return true;
     }
-    if ((s->cap & HOST_CAP_FS1GP) && !(cap & HOST_CAP_FS1GP)) {
+    if ((s->cap & VTD_CAP_FS1GP) && !(cap & VTD_CAP_FS1GP)) {
         error_setg(errp, "intel-iommu nested=on: the host IOMMU of device %s "
                    "has CAP.FS1GP=0 (CAP 0x%" PRIx64 "), but the guest was "
                    "told 1", name, cap);
@@ -259,7 +246,7 @@ static bool check_pasid(IOMMUFDNesting *nesting, const char *name,
                         uint64_t ecap, Error **errp)
 {
     VTDNested *n = container_of(nesting, VTDNested, nesting);
-    unsigned bits = HOST_ECAP_PASID_BITS(ecap);
+    unsigned bits = VTD_ECAP_PASID_BITS(ecap);
 
     if (!nesting->pasid) {
         return true;
@@ -321,9 +308,9 @@ void vtd_nested_narrow_caps(VTDNested *n, const HostIOMMUDeviceIOMMUFD *idev)
 
     n->host_cap &= idev->vtd.cap;
     n->host_ecap &= idev->vtd.ecap;
-    n->host_mamv = MIN(n->host_mamv, HOST_CAP_MAMV(idev->vtd.cap));
+    n->host_mamv = MIN(n->host_mamv, VTD_CAP_MAMV_OF(idev->vtd.cap));
     n->host_pasid_bits = MIN(n->host_pasid_bits,
-                             HOST_ECAP_PASID_BITS(idev->vtd.ecap));
+                             VTD_ECAP_PASID_BITS(idev->vtd.ecap));
     if (!phase_check(PHASE_MACHINE_READY)) {
         vtd_nested_cap_init(s);
         stq_le_p(&s->csr[DMAR_CAP_REG], s->cap);
@@ -402,21 +389,21 @@ void vtd_nested_cap_init(IntelIOMMUState *s)
         s->ecap |= VTD_ECAP_PRS | VTD_ECAP_PDS;
     }
     if (s->fs5lp) {
-        s->cap |= HOST_CAP_FS5LP;
+        s->cap |= VTD_CAP_5LP;
     }
     if (s->nest) {
         vtd_nested_queue_reset(s->nest);
         s->nest->ttm = 0;
-        s->cap &= s->nest->host_cap | ~(HOST_CAP_FS1GP | HOST_CAP_FS5LP);
+        s->cap &= s->nest->host_cap | ~(VTD_CAP_FS1GP | VTD_CAP_5LP);
         s->ecap &= s->nest->host_ecap | ~VTD_ECAP_SRS;
         if (s->pasid) {
-            s->ecap |= ECAP_PSS(s->nest->host_pasid_bits);
+            s->ecap |= VTD_ECAP_PSS(s->nest->host_pasid_bits);
         }
     }
     trace_vtd_nested_caps(s->cap, s->ecap);
 }
 
-/* Around what reaches the unit with the BQL; intel_iommu_nested_thread.h */
+/* Around what reaches the unit with the BQL; vtd/nested/thread.h */
 
 void vtd_nested_do_write_begin(IntelIOMMUState *s)
 {

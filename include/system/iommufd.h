@@ -46,7 +46,7 @@ typedef enum IOMMUFDIoctl {
     IOMMUFD_IOCTL__MAX,
 } IOMMUFDIoctl;
 
-/* What QEMU has in the kernel: backends/iommufd_objects.c */
+/* What QEMU has in the kernel: backends/iommufd/objects.c */
 typedef struct IOMMUFDObjects IOMMUFDObjects;
 
 struct IOMMUFDBackend {

@@ -9,7 +9,7 @@ make_checkout
 make_base "$work/base" 10.0.99
 export QEMU_SRC=$work/base
 tree=$NVTD_OUT/qemu/src
-patches=$work/top/patches/qemu-10.0
+patches=$work/top/bases/10.0
 unit=$tree/hw/i386/unit.c
 
 lay() { try "$work/top/scripts/qemu-tree"; }
@@ -57,7 +57,7 @@ check "a patch that does not fit is refused" failed
 check "the patch is named" said 0002-bad.patch
 check "the file is named" said hw/i386/unit.c
 check "the version is named" said 10.0.99
-check "the rejected hunk is shown" said 'bad();'
+check "what was looked for is shown" said 'return 7;'
 check "nothing was changed" grep -q changed "$tree/hw/i386/ours.c"
 rm "$patches/0002-bad.patch"
 
@@ -67,6 +67,13 @@ sed -i '/^ {$/d; s/@@ -2,2 +2,3 @@/@@ -3,1 +3,2 @@/' "$patches/0002-bad.patch"
 lay
 check "context that differs is refused" failed
 rm "$patches/0002-bad.patch"
+
+# The place is the right one here, but nobody has looked.
+cp "$work/base/hw/i386/unit.c" "$work/unit.c"
+sed -i '1i int zero;\n' "$work/base/hw/i386/unit.c"
+lay
+check "a hunk that is not at its line is refused" said "not at their lines in hw/i386/unit.c"
+cp "$work/unit.c" "$work/base/hw/i386/unit.c"
 
 cp "$patches/0001-hook.patch" "$patches/0002-again.patch"
 sed -i 's/^ {$/ {\n     hook();/; s/@@ -2,2 +2,3 @@/@@ -2,3 +2,4 @@/' "$patches/0002-again.patch"

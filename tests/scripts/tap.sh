@@ -44,7 +44,7 @@ succeeded() { [ "$status" -eq 0 ]; }
 
 # A checkout with our scripts and an empty overlay.
 make_checkout() {
-    mkdir -p "$work/top/patches/qemu-10.0"
+    mkdir -p "$work/top/bases/10.0"
     cp -r "$TOP/scripts" "$work/top/"
 }
 

@@ -5,7 +5,7 @@
 
 . "$(dirname "$0")/built.sh"
 
-hooks=$TOP/patches/qemu-10.0
+hooks=$TOP/bases/10.0
 
 try sphinx-build -q -W -b html "$TOP/docs" "$work/html"
 check "the pages build without a warning" succeeded

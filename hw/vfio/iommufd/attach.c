@@ -9,6 +9,7 @@
 #include "qapi/error.h"
 #include "qemu/error-report.h"
 #include "hw/vfio/trace.h"
+#include "trace.h"
 #include "internal.h"
 
 /*

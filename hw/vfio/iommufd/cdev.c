@@ -13,6 +13,7 @@
 #include "qemu/module.h"
 #include "hw/vfio/pci.h"
 #include "hw/vfio/trace.h"
+#include "trace.h"
 #include "internal.h"
 
 /* Return: the name of the only vfioN in @dir, or NULL. */

@@ -11,6 +11,7 @@
 #include "qemu/range.h"
 #include "exec/memory.h"
 #include "hw/vfio/trace.h"
+#include "trace.h"
 #include "internal.h"
 
 bool vfio_iommufd_container_nests(const VFIOIOMMUFDContainer *container)

@@ -10,6 +10,7 @@
 #include "qemu/error-report.h"
 #include "exec/memory.h"
 #include "hw/vfio/trace.h"
+#include "trace.h"
 #include "internal.h"
 
 static int add_populated(MemoryRegionSection *section, void *opaque)

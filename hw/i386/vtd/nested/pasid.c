@@ -1,0 +1,577 @@
+/*
+ * Intel VT-d, nested=on: what one PASID entry of the guest becomes
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * A PASID entry is read when the guest says that it changed, never at a DMA:
+ * the guest sees CAP.CM, which obliges it to say so even where the entry was
+ * not present before (VT-d specification, 6.1).  First-stage mappings are
+ * exempt from that, so a guest's map stays free of exits.
+ */
+
+#include "qemu/osdep.h"
+#include "qemu/error-report.h"
+#include "qapi/error.h"
+#include "hw/pci/pci_bus.h"
+#include "internal.h"
+#include "hw/i386/vtd/trace.h"
+#include "hw/i386/vtd/spec.h"
+
+/* Tags */
+
+static guint tag_hash(gconstpointer v)
+{
+    const VTDNestedTag *tag = v;
+
+    return tag->pasid ^ (guint)tag->domain_id << 16;
+}
+
+static gboolean tag_equal(gconstpointer a, gconstpointer b)
+{
+    const VTDNestedTag *x = a, *y = b;
+
+    return x->domain_id == y->domain_id && x->pasid == y->pasid;
+}
+
+void vtd_nested_tags_init(VTDNested *n)
+{
+    n->tags = g_hash_table_new_full(tag_hash, tag_equal, g_free, NULL);
+}
+
+VTDNestedTag *vtd_nested_tag_find(VTDNested *n, uint16_t domain_id,
+                                  uint32_t pasid)
+{
+    VTDNestedTag key = { .domain_id = domain_id, .pasid = pasid };
+
+    return g_hash_table_lookup(n->tags, &key);
+}
+
+static VTDNestedTag *tag_get(VTDNested *n, uint16_t domain_id, uint32_t pasid)
+{
+    VTDNestedTag *tag = vtd_nested_tag_find(n, domain_id, pasid);
+
+    if (tag) {
+        return tag;
+    }
+    tag = g_new0(VTDNestedTag, 1);
+    tag->domain_id = domain_id;
+    tag->pasid = pasid;
+    g_hash_table_add(n->tags, tag);
+    if (pasid != VTD_NESTED_ANY_PASID) {
+        VTDNestedTag *any = tag_get(n, domain_id, VTD_NESTED_ANY_PASID);
+
+        QLIST_INSERT_HEAD(&any->same_domain, tag, next);
+    }
+    return tag;
+}
+
+static void tag_put(VTDNested *n, VTDNestedTag *tag)
+{
+    VTDNestedTag *any;
+
+    if (!QLIST_EMPTY(&tag->attaches)) {
+        return;
+    }
+    any = vtd_nested_tag_find(n, tag->domain_id, VTD_NESTED_ANY_PASID);
+    QLIST_REMOVE(tag, next);
+    g_hash_table_remove(n->tags, tag);
+    if (QLIST_EMPTY(&any->same_domain)) {
+        g_hash_table_remove(n->tags, any);
+    }
+}
+
+/* What the guest wants */
+
+static void want_fault(VTDNestedWant *want, int fault, VTDNestedCause cause)
+{
+    want->target = VTD_NESTED_BLOCKED;
+    want->fault = fault;
+    want->cause = cause;
+}
+
+static void want_stage1(VTDNestedAttach *at, const VTDPASIDEntry *pe,
+                        VTDNestedWant *want)
+{
+    IntelIOMMUState *s = at->dev->nested->iommu;
+    VTDNestedStage1 *s1 = &want->stage1;
+
+    switch (VTD_PE2_FSPM(pe)) {
+    case VTD_FSPM_4_LEVEL:
+        s1->addr_width = 48;
+        break;
+    case VTD_FSPM_5_LEVEL:
+        if (s->fs5lp) {
+            s1->addr_width = 57;
+            break;
+        }
+        /* fallthrough */
+    default:
+        want_fault(want, VTD_SM_PASID_INV, VTD_NESTED_CAUSE_WIDTH);
+        return;
+    }
+
+    s1->iommufd = at->dev->idev->iommufd;
+    s1->stage2_hwpt_id = at->dev->idev->stage2_hwpt_id;
+    s1->pgtbl_addr = VTD_PE2_FSPTPTR(pe);
+    s1->page_requests = want->pre && at->dev->idev->page_requests;
+    if (s1->page_requests) {
+        /* One fault queue a device, and one fault queue a HWPT. */
+        s1->only = at->dev;
+    }
+    if (pe->val[2] & VTD_PE2_SRE) {
+        s1->flags |= IOMMU_VTD_S1_SRE;
+        /* Without SRE there are no supervisor requests to protect from. */
+        if (pe->val[2] & VTD_PE2_WPE) {
+            s1->flags |= IOMMU_VTD_S1_WPE;
+        }
+    }
+    if (pe->val[2] & VTD_PE2_EAFE) {
+        s1->flags |= IOMMU_VTD_S1_EAFE;
+    }
+    want->target = VTD_NESTED_STAGE1;
+}
+
+static void want_from_entry(VTDNestedAttach *at, const VTDPASIDEntry *pe,
+                            VTDNestedWant *want)
+{
+    want->has_entry = true;
+    want->pgtt = VTD_PE0_PGTT(pe) >> 6;
+    want->domain_id = VTD_PE1_DID(pe);
+
+    if (vtd_core_pasid_is_reserved(at->dev->nested->iommu, pe)) {
+        want_fault(want, VTD_SM_PASID_RSVD, VTD_NESTED_CAUSE_TABLES);
+        return;
+    }
+    switch (VTD_PE0_PGTT(pe)) {
+    case VTD_SM_PASID_ENTRY_FLT:
+        want_stage1(at, pe, want);
+        return;
+    case VTD_SM_PASID_ENTRY_PT:
+        if (at->dev->nested->iommu->ecap & VTD_ECAP_PT) {
+            want->target = VTD_NESTED_STAGE2;
+        } else {
+            want_fault(want, VTD_SM_PASID_INV, VTD_NESTED_CAUSE_PT);
+        }
+        return;
+    case VTD_SM_PASID_ENTRY_SLT:
+    case VTD_SM_PASID_ENTRY_NESTED:
+        want_fault(want, VTD_SM_PASID_INV, VTD_NESTED_CAUSE_STAGE2);
+        return;
+    default:
+        want_fault(want, VTD_SM_PASID_INV, VTD_NESTED_CAUSE_PGTT);
+    }
+}
+
+/*
+ * Present bits may be clear at any time: that is how a guest blocks DMA.  Nor
+ * is it a mistake to have a directory smaller than the device's PASIDs.
+ */
+static bool fault_is_not_present(int fault)
+{
+    return fault == VTD_SM_ROOT_P || fault == VTD_SM_CTX_P ||
+           fault == VTD_SM_PDIR_P || fault == VTD_SM_PASID_P ||
+           fault == VTD_SM_CTX_PASID_MAX;
+}
+
+static void want_from_error(VTDNestedWant *want, int fault)
+{
+    if (fault_is_not_present(fault)) {
+        want_fault(want, 0, VTD_NESTED_CAUSE_NONE);
+    } else {
+        want_fault(want, fault, VTD_NESTED_CAUSE_TABLES);
+    }
+}
+
+/* Where there are no PASID entries.  Return: false if there may be. */
+static bool want_from_registers(VTDNestedAttach *at, VTDNestedWant *want)
+{
+    VTDNested *n = at->dev->nested;
+    IntelIOMMUState *s = n->iommu;
+    bool scalable = s->root_scalable && n->ttm <= VTD_TTM_SCALABLE;
+
+    if (s->dmar_enabled && scalable) {
+        return false;
+    }
+    if (at->pasid != IOMMUFD_NO_PASID) {
+        /* What is wrong is said of the requester ID, once. */
+        want_fault(want, 0, VTD_NESTED_CAUSE_NONE);
+    } else if (!s->dmar_enabled) {
+        want->target = VTD_NESTED_STAGE2;
+    } else if (n->ttm > VTD_TTM_SCALABLE) {
+        want_fault(want, VTD_SM_RTA_TTM, VTD_NESTED_CAUSE_TABLES);
+    } else {
+        want_fault(want, VTD_FR_CONTEXT_ENTRY_INV, VTD_NESTED_CAUSE_LEGACY);
+    }
+    return true;
+}
+
+static void attach_want(VTDNestedAttach *at, VTDNestedWant *want)
+{
+    VTDNestedDevice *dev = at->dev;
+    IntelIOMMUState *s = dev->nested->iommu;
+    VTDContextEntry ce = {};
+    VTDPASIDEntry pe = {};
+    int ret;
+
+    *want = (VTDNestedWant) { .pasid = VTD_NESTED_ANY_PASID };
+
+    if (want_from_registers(at, want)) {
+        return;
+    }
+
+    ret = vtd_core_get_context_entry(s, pci_bus_num(dev->bus), dev->devfn, &ce);
+    want->fpd = ce.val[0] & VTD_CONTEXT_ENTRY_FPD;
+    want->pre = ce.val[0] & VTD_SM_CE_PRE;
+    if (ret) {
+        want_from_error(want, -ret);
+        return;
+    }
+    want->pasid = at->pasid;
+    if (at->pasid == IOMMUFD_NO_PASID) {
+        want->pasid = ce.val[1] & VTD_SM_CONTEXT_ENTRY_RID2PASID_MASK;
+    } else if (!(ce.val[0] & VTD_SM_CE_PASIDE)) {
+        want_fault(want, 0, VTD_NESTED_CAUSE_NONE);
+        return;
+    }
+    ret = vtd_core_get_pasid_entry(s, &ce, want->pasid, &pe, &want->fpd);
+    if (ret == -VTD_SM_CTX_PASID_MAX && at->pasid == IOMMUFD_NO_PASID) {
+        /* Beyond the directory is not the request's PASID but RID_PASID. */
+        ret = -VTD_SM_CTX_RID_PASID;
+    }
+    if (ret) {
+        want_from_error(want, -ret);
+        return;
+    }
+    want_from_entry(at, &pe, want);
+}
+
+/* Making it so */
+
+static const char *nested_target_name(VTDNestedTarget target)
+{
+    static const char *const names[] = {
+        [VTD_NESTED_BLOCKED] = "blocked",
+        [VTD_NESTED_STAGE2] = "stage 2",
+        [VTD_NESTED_STAGE1] = "stage 1",
+    };
+
+    return names[target];
+}
+
+/* Drops what the attach holds.  The kernel's state has moved on already. */
+static void attach_release(VTDNestedAttach *at)
+{
+    VTDNestedHwpt *hwpt = at->hwpt;
+
+    if (!hwpt) {
+        return;
+    }
+    vtd_nested_prq_leave(at);
+    QLIST_REMOVE(at, tag_next);
+    tag_put(at->dev->nested, at->tag);
+    at->tag = NULL;
+    QLIST_REMOVE(at, hwpt_next);
+    at->hwpt = NULL;
+    vtd_nested_hwpt_put(hwpt);
+}
+
+uint32_t vtd_nested_attach_hwpt_id(const VTDNestedAttach *at)
+{
+    switch (at->target) {
+    case VTD_NESTED_STAGE1:
+        return at->hwpt->id;
+    case VTD_NESTED_STAGE2:
+        return at->dev->idev->stage2_hwpt_id;
+    default:
+        return 0;
+    }
+}
+
+static void attach_settle(VTDNestedAttach *at, VTDNestedTarget target)
+{
+    at->target = target;
+    at->dev->nested->counters.moves++;
+    vtd_nested_work(at->dev->nested, 1);
+    if (target != VTD_NESTED_BLOCKED) {
+        at->fault = 0;
+        at->cause = at->told = VTD_NESTED_CAUSE_NONE;
+    }
+    trace_vtd_nested_attach(vtd_nested_device_sid(at->dev), at->pasid,
+                            nested_target_name(target),
+                            vtd_nested_attach_hwpt_id(at));
+}
+
+static void attach_detach(VTDNestedAttach *at)
+{
+    host_iommu_device_iommufd_detach(at->dev->idev, at->pasid);
+    attach_release(at);
+    attach_settle(at, VTD_NESTED_BLOCKED);
+}
+
+/*
+ * Once when the state is entered, not at each invalidation that leaves it as
+ * it is: one bad device would drown the faults of the others.
+ */
+static void record_fault(VTDNestedAttach *at, int fault)
+{
+    bool is_pasid = at->pasid != IOMMUFD_NO_PASID;
+
+    if (fault && fault != at->fault) {
+        if (vtd_core_report_fault(at->dev->nested->iommu, fault, at->fpd,
+                                  vtd_nested_device_sid(at->dev), 0, false,
+                                  is_pasid, is_pasid ? at->pasid : 0)) {
+            at->dev->nested->counters.faults++;
+        } else {
+            /* Still to be recorded, should the guest turn that on. */
+            fault = 0;
+        }
+    }
+    at->fault = fault;
+}
+
+static const char *const cause_texts[] = {
+    [VTD_NESTED_CAUSE_LEGACY] =
+        "the guest runs the vIOMMU in legacy mode, which nested=on cannot "
+        "serve; boot it with scalable mode (Linux: intel_iommu=on,sm_on)",
+    [VTD_NESTED_CAUSE_TABLES] =
+        "its root, context or PASID table is malformed",
+    [VTD_NESTED_CAUSE_STAGE2] =
+        "its PASID entry asks for second-stage translation, which the vIOMMU "
+        "does not offer; the guest must use first-stage tables",
+    [VTD_NESTED_CAUSE_WIDTH] =
+        "its PASID entry asks for a first-stage paging mode that the vIOMMU "
+        "does not offer",
+    [VTD_NESTED_CAUSE_PGTT] =
+        "its PASID entry asks for an unknown translation type",
+    [VTD_NESTED_CAUSE_PT] =
+        "its PASID entry asks for pass-through, which pt=off does not offer",
+    [VTD_NESTED_CAUSE_PASIDS] =
+        "it has more PASID entries than are followed for one device ("
+        stringify(VTD_NESTED_MAX_PASIDS) ")",
+    [VTD_NESTED_CAUSE_HWPTS] =
+        "the guest has as many first-stage tables in use as the vIOMMU allows "
+        "(max-hwpts)",
+    [VTD_NESTED_CAUSE_HOST] = "the host refused",
+};
+
+void vtd_nested_report_cause(VTDNestedDevice *dev, VTDNestedCause cause,
+                             Error *err)
+{
+    if (cause == VTD_NESTED_CAUSE_NONE || dev->reported & BIT(cause)) {
+        error_free(err);
+        return;
+    }
+    dev->reported |= BIT(cause);
+    if (err) {
+        error_reportf_err(err, "intel-iommu: the DMA of device %s is blocked: "
+                          "%s: ", dev->idev->parent_obj.name,
+                          cause_texts[cause]);
+    } else {
+        error_report("intel-iommu: the DMA of device %s is blocked: %s",
+                     dev->idev->parent_obj.name, cause_texts[cause]);
+    }
+}
+
+/*
+ * Like a fault, it is news only when it changes; and it is none where the guest
+ * had the fault suppressed, which @fault was not recorded for.
+ */
+static void settle_cause(VTDNestedAttach *at, VTDNestedCause cause, int fault)
+{
+    at->cause = cause;
+    if (fault && !at->fault) {
+        return;
+    }
+    if (cause != VTD_NESTED_CAUSE_NONE && cause != at->told) {
+        vtd_nested_event_blocked(at);
+    }
+    at->told = cause;
+}
+
+void vtd_nested_attach_block(VTDNestedAttach *at, Error *err)
+{
+    vtd_nested_report_cause(at->dev, VTD_NESTED_CAUSE_HOST, err);
+    attach_detach(at);
+    record_fault(at, VTD_SM_PASID_INV);
+    settle_cause(at, VTD_NESTED_CAUSE_HOST, VTD_SM_PASID_INV);
+}
+
+static void sync_blocked(VTDNestedAttach *at, const VTDNestedWant *want)
+{
+    vtd_nested_report_cause(at->dev, want->cause, NULL);
+    if (at->target != VTD_NESTED_BLOCKED) {
+        attach_detach(at);
+    }
+    record_fault(at, want->fault);
+    settle_cause(at, want->cause, want->fault);
+}
+
+static void sync_stage2(VTDNestedAttach *at)
+{
+    Error *err = NULL;
+
+    if (at->target == VTD_NESTED_STAGE2) {
+        return;
+    }
+    if (!host_iommu_device_iommufd_attach(at->dev->idev, at->pasid,
+                                          at->dev->idev->stage2_hwpt_id,
+                                          &err)) {
+        vtd_nested_attach_block(at, err);
+        return;
+    }
+    attach_release(at);
+    attach_settle(at, VTD_NESTED_STAGE2);
+}
+
+/* Attaches to the shared HWPT, or where that one does not suit, to an own. */
+static VTDNestedHwpt *stage1_attach(VTDNestedAttach *at, VTDNestedStage1 *s1,
+                                    Error **errp)
+{
+    ERRP_GUARD();
+    VTDNestedHwpt *hwpt;
+    bool shared;
+
+    do {
+        hwpt = vtd_nested_hwpt_get(at->dev, s1, errp);
+        if (!hwpt) {
+            return NULL;
+        }
+        if (host_iommu_device_iommufd_attach(at->dev->idev, at->pasid,
+                                             hwpt->id, errp)) {
+            return hwpt;
+        }
+        shared = !QLIST_EMPTY(&hwpt->attaches) && !s1->only;
+        vtd_nested_hwpt_put(hwpt);
+        if (shared) {
+            s1->only = at->dev;
+            error_free(*errp);
+            *errp = NULL;
+        }
+    } while (shared);
+    return NULL;
+}
+
+static bool stage1_unchanged(VTDNestedAttach *at, const VTDNestedWant *want)
+{
+    const VTDNestedStage1 *old = &at->hwpt->stage1, *new = &want->stage1;
+
+    return old->pgtbl_addr == new->pgtbl_addr &&
+           old->addr_width == new->addr_width && old->flags == new->flags &&
+           old->page_requests == new->page_requests;
+}
+
+/*
+ * The guest's hardware tags what it caches with domain-id and PASID, the host's
+ * with the HWPT.  A request under a tag that is new to the HWPT must not meet
+ * what was cached under others: nobody is obliged to invalidate that by the new
+ * tag, and the old one may be in nobody's entry any more.
+ */
+static void attach_retag(VTDNestedAttach *at, const VTDNestedWant *want)
+{
+    VTDNested *n = at->dev->nested;
+    VTDNestedTag *old = at->tag;
+
+    at->tag = tag_get(n, want->domain_id, want->pasid);
+    if (at->tag == old) {
+        return;
+    }
+    if (old || QLIST_NEXT(QLIST_FIRST(&at->hwpt->attaches), hwpt_next)) {
+        vtd_nested_iotlb_all(at->hwpt);
+    }
+    if (old) {
+        QLIST_REMOVE(at, tag_next);
+        tag_put(n, old);
+    }
+    QLIST_INSERT_HEAD(&at->tag->attaches, at, tag_next);
+}
+
+/*
+ * The kernel answers the page requests that are outstanding on the old HWPT,
+ * and forgets their cookies.
+ */
+void vtd_nested_attach_renew(VTDNestedAttach *at)
+{
+    Error *err = NULL;
+
+    vtd_nested_work(at->dev->nested, 1);
+    vtd_nested_prq_leave(at);
+    if (!host_iommu_device_iommufd_attach(at->dev->idev, at->pasid,
+                                          at->hwpt->id, &err)) {
+        vtd_nested_attach_block(at, err);
+        return;
+    }
+    vtd_nested_prq_join(at);
+}
+
+static void sync_stage1(VTDNestedAttach *at, VTDNestedWant *want)
+{
+    VTDNestedHwpt *hwpt;
+    Error *err = NULL;
+
+    if (at->target == VTD_NESTED_STAGE1 && stage1_unchanged(at, want)) {
+        attach_retag(at, want);
+        return;
+    }
+    if (!vtd_nested_hwpt_has_room(at, &want->stage1)) {
+        want_fault(want, VTD_SM_PASID_INV, VTD_NESTED_CAUSE_HWPTS);
+        sync_blocked(at, want);
+        return;
+    }
+
+    hwpt = stage1_attach(at, &want->stage1, &err);
+    if (!hwpt) {
+        vtd_nested_attach_block(at, err);
+        return;
+    }
+    attach_release(at);
+    at->hwpt = hwpt;
+    QLIST_INSERT_HEAD(&hwpt->attaches, at, hwpt_next);
+    vtd_nested_prq_join(at);
+    attach_retag(at, want);
+    attach_settle(at, VTD_NESTED_STAGE1);
+}
+
+void vtd_nested_attach_sync(VTDNestedAttach *at)
+{
+    VTDNestedWant want;
+
+    vtd_nested_work(at->dev->nested, 1);
+    attach_want(at, &want);
+    at->last = want;
+    at->fpd = want.fpd;
+    switch (want.target) {
+    case VTD_NESTED_BLOCKED:
+        sync_blocked(at, &want);
+        break;
+    case VTD_NESTED_STAGE2:
+        sync_stage2(at);
+        break;
+    case VTD_NESTED_STAGE1:
+        sync_stage1(at, &want);
+        break;
+    }
+}
+
+VTDNestedAttach *vtd_nested_attach_new(VTDNestedDevice *dev, uint32_t pasid)
+{
+    VTDNestedAttach *at = g_new0(VTDNestedAttach, 1);
+
+    at->dev = dev;
+    at->pasid = pasid;
+    /* VFIO attaches the requester ID to stage 2, and PASIDs to nothing. */
+    at->target = pasid == IOMMUFD_NO_PASID ? VTD_NESTED_STAGE2
+                                           : VTD_NESTED_BLOCKED;
+    g_hash_table_insert(dev->attaches, GUINT_TO_POINTER(pasid), at);
+    return at;
+}
+
+void vtd_nested_attach_free(gpointer v)
+{
+    VTDNestedAttach *at = v;
+
+    /* Of the requester ID VFIO may know more than we. */
+    if (at->target != VTD_NESTED_BLOCKED || at->pasid == IOMMUFD_NO_PASID) {
+        attach_detach(at);
+    }
+    g_free(at);
+}
