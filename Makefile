@@ -98,7 +98,7 @@ host-shell: packages-hostvm qemu host-kernel
 demo: packages-hostvm qemu host-kernel
 	@scripts/demo
 
-check: packages-hostvm packages-users qemu tools host-kernel host-kernel-oldest selftests
+check: packages-hostvm packages-users qemu tools host-kernel host-kernel-oldest selftests guest-kernels
 	@scripts/check
 
 check-scripts: packages-hostvm
