@@ -46,16 +46,6 @@ void vtd_nested_devices_init(VTDNested *n)
                                        device_free, NULL);
 }
 
-uint16_t vtd_nested_device_sid(const VTDNestedDevice *dev)
-{
-    return PCI_BUILD_BDF(pci_bus_num(dev->bus), dev->devfn);
-}
-
-VTDNestedAttach *vtd_nested_device_attach(VTDNestedDevice *dev, uint32_t pasid)
-{
-    return g_hash_table_lookup(dev->attaches, GUINT_TO_POINTER(pasid));
-}
-
 bool vtd_nested_sweep_devices(VTDNested *n)
 {
     VTDNestedDevice *dev;

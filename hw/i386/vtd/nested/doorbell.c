@@ -4,16 +4,16 @@
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
  * With iothread= a 32-bit write of IQT_REG is an ioeventfd: KVM signals it and
- * returns to the guest.  An ioeventfd drops the value that was written, so there
- * is one for each value that the tail can have, up to DOORBELLS of them.  A larger
- * queue, or another width, exits as ever.
+ * returns to the guest.  An ioeventfd drops the value that was written, so
+ * there is one for each value that the tail can have, up to DOORBELLS of them.
+ * A larger queue, or another width, exits as ever.
  *
- * The guest moves the tail on and never past the head.  So of what was signalled
- * the furthest one, going round from the head, is the tail, whatever the order in
- * which the signals are found.
+ * The guest moves the tail on and never past the head.  So of what was
+ * signalled the furthest one, going round from the head, is the tail, whatever
+ * the order in which the signals are found.
  *
- * All are in one epoll set, edge-triggered: one call tells which were signalled
- * since the call before, and none has to be read.
+ * All are in one epoll set, edge-triggered: one call tells which were
+ * signalled since the call before, and none has to be read.
  */
 
 #include "qemu/osdep.h"

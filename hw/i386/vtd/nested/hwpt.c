@@ -124,31 +124,6 @@ VTDNestedHwpt *vtd_nested_hwpt_get(VTDNestedDevice *dev,
     return hwpt;
 }
 
-bool vtd_nested_hwpt_renew(VTDNestedHwpt *hwpt, Error **errp)
-{
-    VTDNestedAttach *at = QLIST_FIRST(&hwpt->attaches), *next;
-    uint32_t old = hwpt->id;
-
-    assert(hwpt->is_busy);
-    if (!at) {
-        /* With no device on it, nothing of it is cached. */
-        return true;
-    }
-    if (!hwpt_alloc(at->dev, &hwpt->stage1, hwpt->faults, &hwpt->id, errp)) {
-        hwpt->id = old;
-        return false;
-    }
-    vtd_nested_work(hwpt->nested, 2);
-    trace_vtd_nested_hwpt_renew(old, hwpt->id);
-    hwpt->nested->counters.hwpts++;
-    hwpt->nested->counters.replaced_hwpts++;
-    QLIST_FOREACH_SAFE(at, &hwpt->attaches, hwpt_next, next) {
-        vtd_nested_attach_renew(at);
-    }
-    iommufd_backend_free_id(hwpt->stage1.iommufd, old);
-    return true;
-}
-
 void vtd_nested_hwpt_put(VTDNestedHwpt *hwpt)
 {
     if (!QLIST_EMPTY(&hwpt->attaches) || hwpt->is_busy) {
@@ -163,4 +138,20 @@ void vtd_nested_hwpt_put(VTDNestedHwpt *hwpt)
     vtd_nested_fault_queue_put(hwpt->faults);
     g_array_free(hwpt->pending, true);
     g_free(hwpt);
+}
+
+uint32_t vtd_nested_hwpt_replace(VTDNestedHwpt *hwpt, VTDNestedDevice *dev,
+                                 Error **errp)
+{
+    uint32_t old = hwpt->id;
+
+    if (!hwpt_alloc(dev, &hwpt->stage1, hwpt->faults, &hwpt->id, errp)) {
+        hwpt->id = old;
+        return 0;
+    }
+    vtd_nested_work(hwpt->nested, 2);
+    trace_vtd_nested_hwpt_renew(old, hwpt->id);
+    hwpt->nested->counters.hwpts++;
+    hwpt->nested->counters.replaced_hwpts++;
+    return old;
 }

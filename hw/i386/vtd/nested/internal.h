@@ -19,6 +19,7 @@
 
 #include <linux/iommufd.h>
 
+#include "hw/pci/pci_bus.h"
 #include "hw/i386/intel_iommu.h"
 #include "hw/i386/vtd_host_kernel.h"
 #include "system/iommufd.h"
@@ -67,6 +68,7 @@ struct VTDNested {
     QSIMPLEQ_HEAD(, VTDNestedHwpt) dirty;  /* with invalidations pending */
     QLIST_HEAD(, VTDNestedFaultQueue) fault_queues;     /* one a device */
     GHashTable *groups;         /* VTDNestedGroup by requester ID and index */
+    IOHandler *page_requests_in;    /* a fault queue is readable */
 
     uint64_t host_cap;          /* AND of the host devices' CAP_REG */
     uint64_t host_ecap;         /* ... and ECAP_REG */
@@ -174,6 +176,11 @@ struct VTDNestedDevice {
     uint32_t reported;
 };
 
+static inline uint16_t vtd_nested_device_sid(const VTDNestedDevice *dev)
+{
+    return PCI_BUILD_BDF(pci_bus_num(dev->bus), dev->devfn);
+}
+
 /*
  * The state of one (device, PASID).  That of the requester ID is there as long
  * as the device; that of a PASID while the guest has an entry for it.
@@ -237,13 +244,13 @@ struct VTDNestedHwpt {
  */
 #define VTD_NESTED_MAX_PASIDS 8192
 
-/* intel_iommu_nested.c */
+/* vtd/nested/caps.c */
+/* Of the properties and the host devices that are there */
+void vtd_nested_caps_make(IntelIOMMUState *s);
 /* A device is there: until the machine runs, the guest sees what it can do. */
 void vtd_nested_narrow_caps(VTDNested *n, const HostIOMMUDeviceIOMMUFD *idev);
 
-/* vtd/nested/queue.c */
-void vtd_nested_queue_init(VTDNested *n);
-void vtd_nested_queue_reset(VTDNested *n);
+/* vtd/nested/stay.c */
 /*
  * @units more of work: an ioctl, a request of an IOMMU_HWPT_INVALIDATE, a look at
  * an entry, a page of tables, a number of descriptors.
@@ -256,6 +263,10 @@ bool vtd_nested_is_flushed(const VTDNested *n);
 bool vtd_nested_queue_has_descriptors(const VTDNested *n);
 /* For the thread: may it look at the queue?  BQL held */
 bool vtd_nested_queue_is_open(VTDNested *n);
+
+/* vtd/nested/queue.c */
+void vtd_nested_queue_init(VTDNested *n);
+void vtd_nested_queue_reset(VTDNested *n);
 /* A batch of the thread.  Return: false if nothing is left for it. */
 bool vtd_nested_queue_batch(VTDNested *n);
 /* What is in the queue is served, as far as the budget allows.  BQL held */
@@ -265,12 +276,25 @@ void vtd_nested_queue_catch_up(VTDNested *n);
 void vtd_nested_devices_init(VTDNested *n);
 /* Goes on with sweeps.  Return: whether all are done. */
 bool vtd_nested_sweep_devices(VTDNested *n);
+
+/* vtd/nested/tag.c */
+void vtd_nested_tags_init(VTDNested *n);
+VTDNestedTag *vtd_nested_tag_find(VTDNested *n, uint16_t domain_id,
+                                  uint32_t pasid);
+/* The same, and made if there is none; gone with its last attach. */
+VTDNestedTag *vtd_nested_tag_get(VTDNested *n, uint16_t domain_id,
+                                 uint32_t pasid);
+void vtd_nested_tag_put(VTDNested *n, VTDNestedTag *tag);
+
+/* vtd/nested/want.c */
+/* Reads the guest's tables. */
+void vtd_nested_want(const VTDNestedAttach *at, VTDNestedWant *want);
+void vtd_nested_want_fault(VTDNestedWant *want, int fault,
+                           VTDNestedCause cause);
+
+/* vtd/nested/attach.c */
 /* Return: NULL if the PASID is not followed. */
 VTDNestedAttach *vtd_nested_device_attach(VTDNestedDevice *dev, uint32_t pasid);
-uint16_t vtd_nested_device_sid(const VTDNestedDevice *dev);
-
-/* vtd/nested/pasid.c */
-void vtd_nested_tags_init(VTDNested *n);
 VTDNestedAttach *vtd_nested_attach_new(VTDNestedDevice *dev, uint32_t pasid);
 /* Blocks DMA, forgets the state; also the destructor in dev->attaches. */
 void vtd_nested_attach_free(gpointer attach);
@@ -278,12 +302,15 @@ void vtd_nested_attach_free(gpointer attach);
 void vtd_nested_attach_sync(VTDNestedAttach *at);
 /* The host failed this attach: block it, record a fault, say why once. */
 void vtd_nested_attach_block(VTDNestedAttach *at, Error *err);
-VTDNestedTag *vtd_nested_tag_find(VTDNested *n, uint16_t domain_id,
-                                  uint32_t pasid);
 /* The HWPT that it is attached to; 0 if blocked. */
 uint32_t vtd_nested_attach_hwpt_id(const VTDNestedAttach *at);
-/* Its HWPT has a new ID: attaches it to that, or blocks it. */
-void vtd_nested_attach_renew(VTDNestedAttach *at);
+/*
+ * Replaces the kernel's HWPT by a new one of the same stage 1, so that nothing
+ * is cached of it.  @hwpt is busy.  A device that cannot be moved is blocked.
+ *
+ * Return: false with @errp, and nothing changed, if there is no new one.
+ */
+bool vtd_nested_attach_renew_all(VTDNestedHwpt *hwpt, Error **errp);
 
 /*
  * Say once a device why DMA of it is blocked.  Takes @err, the host's reason,
@@ -319,12 +346,13 @@ bool vtd_nested_hwpt_has_room(const VTDNestedAttach *at,
 /* Destroys @hwpt unless an attach is linked to it, or it is busy. */
 void vtd_nested_hwpt_put(VTDNestedHwpt *hwpt);
 /*
- * Replaces the kernel's HWPT by a new one of the same stage 1, so that nothing
- * is cached of it.  @hwpt is busy.  A device that cannot be moved is blocked.
+ * Gives @hwpt a new one of the kernel's, for the same stage 1.
  *
- * Return: false with @errp, and nothing changed, if there is no new one.
+ * Return: the ID of the old one, which is the caller's to free when nothing is
+ * attached to it any more; 0 with @errp, and nothing changed.
  */
-bool vtd_nested_hwpt_renew(VTDNestedHwpt *hwpt, Error **errp);
+uint32_t vtd_nested_hwpt_replace(VTDNestedHwpt *hwpt, VTDNestedDevice *dev,
+                                 Error **errp);
 
 /* vtd/nested/kernel.c */
 /* x-host-flush */
@@ -338,15 +366,22 @@ uint32_t vtd_nested_kernel_all(const VTDNested *n, unsigned addr_width,
 /* Tell the user, once, what a new HWPT means for the device's requests. */
 void vtd_nested_kernel_warn(const VTDNested *n);
 
-/* vtd/nested/iotlb.c */
+/* vtd/nested/pending.c */
+/* All of the stage 1 is invalidated with the next vtd_nested_inv_flush(). */
+void vtd_nested_iotlb_all(VTDNestedHwpt *hwpt);
+void vtd_nested_iotlb_range(VTDNestedHwpt *hwpt,
+                            const struct iommu_hwpt_vtd_s1_invalidate *inv);
 void vtd_nested_iotlb_forget(VTDNestedHwpt *hwpt);
+
+/* vtd/nested/iotlb.c */
+void vtd_nested_iotlb_global(VTDNested *n);
+void vtd_nested_iotlb_domain(VTDNested *n, uint16_t domain_id);
 /* A sound IOTLB or PASID-IOTLB descriptor */
 void vtd_nested_collect(VTDNested *n, uint8_t type, const uint64_t *val);
 /* One descriptor was carried out. */
 void vtd_nested_count_descriptor(VTDNested *n);
 
-/* vtd/nested/prq.c */
-void vtd_nested_prq_init(VTDNested *n);
+/* vtd/nested/fault_queue.c */
 /*
  * The attach was put on an HWPT, and is about to leave it.  When it leaves, the
  * kernel has answered its requests.
@@ -355,22 +390,26 @@ void vtd_nested_prq_join(VTDNestedAttach *at);
 void vtd_nested_prq_leave(VTDNestedAttach *at);
 /* What the guest answered reaches the kernel. */
 void vtd_nested_prq_flush(VTDNested *n);
-/* The device is about to be reset: nobody waits for an answer any more. */
-void vtd_nested_prq_reset(VTDNestedDevice *dev);
 /* A reference to the fault queue of @dev, for one HWPT. */
 VTDNestedFaultQueue *vtd_nested_fault_queue_get(VTDNestedDevice *dev,
                                                 Error **errp);
 uint32_t vtd_nested_fault_queue_id(const VTDNestedFaultQueue *q);
 /* Drops it, after the HWPT is destroyed; @q may be NULL. */
 void vtd_nested_fault_queue_put(VTDNestedFaultQueue *q);
-/* All of the stage 1 is invalidated with the next vtd_nested_inv_flush(). */
-void vtd_nested_iotlb_all(VTDNestedHwpt *hwpt);
+
+/* vtd/nested/prq.c */
+void vtd_nested_prq_init(VTDNested *n);
+/* The device is about to be reset: nobody waits for an answer any more. */
+void vtd_nested_prq_reset(VTDNestedDevice *dev);
 
 /* vtd/nested/state.c */
 void vtd_nested_state_init(VTDNested *n);
 
 /* vtd/nested/query.c */
 VtdNestedInfo *vtd_nested_query(IOMMUFDNesting *nesting);
+
+/* vtd/nested/event.c */
+VtdNestedReason vtd_nested_reason(VTDNestedCause cause);
 /* QMP events.  @at: was just blocked, for @at->cause */
 void vtd_nested_event_blocked(const VTDNestedAttach *at);
 /* @blocked: in place of the invalidation; otherwise all was flushed. */

@@ -3,23 +3,25 @@
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
- * One register write of the guest may ask for millions of ioctls: a queue full of
- * global invalidations, each over thousands of HWPTs, or a PASID directory to
- * sweep for each descriptor.  A stay under the BQL therefore has a budget.  Where
- * it is used up, what is left is left, and a bottom half goes on, in the queue's
- * order:
+ * One register write of the guest may ask for millions of ioctls: a queue full
+ * of global invalidations, each over thousands of HWPTs, or a PASID directory
+ * to sweep for each descriptor.  A stay under the BQL therefore has a budget.
+ * Where it is used up, what is left is left, and a bottom half goes on, in the
+ * queue's order:
  *
  *   1. sweeps that a descriptor or a register write began,
  *   2. invalidations that a wait descriptor has to see sent,
  *   3. the next descriptor.
  *
  * All that is left is in the objects: sweeps in the devices, HWPTs in
- * VTDNested.dirty, and the rest of the queue in guest memory.  So a device may be
- * unplugged and a register written in between.  IQH_REG passes a descriptor when
- * what it began is done, but for invalidations, which a wait descriptor is for.
+ * VTDNested.dirty, and the rest of the queue in guest memory.  So a device may
+ * be unplugged and a register written in between.  IQH_REG passes a descriptor
+ * when what it began is done, but for invalidations, which a wait descriptor
+ * is for.
  *
- * With iothread= the budget is that of a batch of the thread as well, which then
- * goes on itself; what is not for the thread is handed over to the bottom half.
+ * With iothread= the budget is that of a batch of the thread as well, which
+ * then goes on itself; what is not for the thread is handed over to the bottom
+ * half.
  */
 
 #include "qemu/osdep.h"
@@ -37,28 +39,6 @@
  * vCPU that has to wake up for it.
  */
 #define PAUSE_MS    1
-
-void vtd_nested_work(VTDNested *n, unsigned units)
-{
-    n->queue.work += units;
-    n->counters.work += units;
-}
-
-bool vtd_nested_may_work(const VTDNested *n)
-{
-    return !n->queue.stay_depth ||
-           n->queue.work < n->iommu->nested_stay_budget;
-}
-
-bool vtd_nested_is_flushed(const VTDNested *n)
-{
-    return QSIMPLEQ_EMPTY(&n->dirty);
-}
-
-bool vtd_nested_queue_has_descriptors(const VTDNested *n)
-{
-    return n->iommu->iq_head != n->iommu->iq_tail;
-}
 
 static bool has_descriptors(IntelIOMMUState *s)
 {
@@ -222,16 +202,6 @@ void vtd_nested_do_queue_end(IntelIOMMUState *s)
 }
 
 /* The thread */
-
-/* Is what is in the queue next the thread's to look at?  BQL held */
-bool vtd_nested_queue_is_open(VTDNested *n)
-{
-    IntelIOMMUState *s = n->iommu;
-
-    return runstate_is_running() && s->qi_enabled && !n->queue.is_due &&
-           !n->sweeps && s->iq_tail < s->iq_size &&
-           !(ldl_le_p(&s->csr[DMAR_FSTS_REG]) & VTD_FSTS_IQE);
-}
 
 static void hand_over(VTDNested *n)
 {

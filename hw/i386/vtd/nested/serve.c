@@ -3,14 +3,14 @@
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
- * IOTLB, PASID-IOTLB and device-TLB invalidations and the wait descriptors that
- * write a status are what a guest submits all the time.  They concern what the host
- * has cached, so nothing is attached or detached for them.  Here they are read from
- * guest memory together, and served by the thread of iothread=, or with the BQL
- * before intel_iommu.c fetches what is left.
+ * IOTLB, PASID-IOTLB and device-TLB invalidations and the wait descriptors
+ * that write a status are what a guest submits all the time.  They concern
+ * what the host has cached, so nothing is attached or detached for them.  Here
+ * they are read from guest memory together, and served by the thread of
+ * iothread=, or with the BQL before intel_iommu.c fetches what is left.
  *
- * Emulated devices: their IOTLB is looked at once a batch, and what it has of a
- * descriptor goes.  Where a device has asked to be notified, all is left to
+ * Emulated devices: their IOTLB is looked at once a batch, and what it has of
+ * a descriptor goes.  Where a device has asked to be notified, all is left to
  * intel_iommu.c.
  */
 

@@ -4,8 +4,8 @@
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
  * A vCPU that submits descriptors goes on at once.  While the thread is in the
- * kernel for one batch, vCPUs add descriptors, and the next batch takes them all:
- * one IOMMU_HWPT_INVALIDATE for unmaps of several vCPUs.
+ * kernel for one batch, vCPUs add descriptors, and the next batch takes them
+ * all: one IOMMU_HWPT_INVALIDATE for unmaps of several vCPUs.
  *
  * The lock order is in vtd/nested/thread.h.
  */
@@ -18,66 +18,6 @@
 #include "internal.h"
 #include "thread.h"
 #include "hw/i386/vtd/trace.h"
-
-struct VTDNestedThread {
-    AioContext *ctx;
-    QEMUBH *bh;                 /* in @ctx: look at the queue */
-    unsigned waiting;           /* atomic: holders of the BQL that wait */
-
-    /* The BQL */
-    unsigned depth;             /* of vtd_nested_hold() */
-
-    /* VTDNested.lock */
-    bool is_open;               /* the thread may serve the queue */
-    bool is_serving;            /* ... and does */
-};
-
-/* Those with the BQL */
-
-bool vtd_nested_is_held(const VTDNested *n)
-{
-    if (!n->thread) {
-        return bql_locked();
-    }
-    return bql_locked() ? n->thread->depth : n->thread->is_serving;
-}
-
-bool vtd_nested_in_thread(const VTDNested *n)
-{
-    return n->thread && n->thread->is_serving;
-}
-
-void vtd_nested_hold(VTDNested *n)
-{
-    VTDNestedThread *t = n->thread;
-
-    assert(bql_locked());
-    if (!t || t->depth++) {
-        return;
-    }
-    qatomic_inc(&t->waiting);
-    qemu_mutex_lock(&n->lock);
-    qatomic_dec(&t->waiting);
-    vtd_nested_doorbell_take(n);
-}
-
-void vtd_nested_release(VTDNested *n)
-{
-    VTDNestedThread *t = n->thread;
-    bool kick;
-
-    if (!t || --t->depth) {
-        return;
-    }
-    t->is_open = vtd_nested_queue_is_open(n);
-    kick = t->is_open && vtd_nested_queue_has_descriptors(n);
-    qemu_mutex_unlock(&n->lock);
-    if (kick) {
-        qemu_bh_schedule(t->bh);
-    }
-}
-
-/* The thread */
 
 /* Return: whether there is more, for the next batch. */
 static bool serve_batch(VTDNested *n)

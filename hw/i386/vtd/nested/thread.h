@@ -16,12 +16,12 @@
  *      what is pending, and all else that vtd/nested/internal.h declares
  *   3. IntelIOMMUState.iommu_lock, VTDFaults.lock, and those of iommufd
  *
- * With the BQL the lock is taken by vtd_nested_hold(), which may be nested.  The
- * thread takes it alone.  It never takes the BQL, nor calls anything that may, as
- * the holder of the BQL may be waiting for it: it reads and writes guest RAM only,
- * tries the IOMMU lock, and hands a descriptor that is not its own over to the
- * main loop.  From then on the queue stands still until the main loop has served
- * it, so that its order is kept.
+ * With the BQL the lock is taken by vtd_nested_hold(), which may be nested.
+ * The thread takes it alone.  It never takes the BQL, nor calls anything that
+ * may, as the holder of the BQL may be waiting for it: it reads and writes
+ * guest RAM only, tries the IOMMU lock, and hands a descriptor that is not its
+ * own over to the main loop.  From then on the queue stands still until the
+ * main loop has served it, so that its order is kept.
  *
  * The thread lets go of the lock after each batch, and does not take it again
  * before a holder of the BQL that waits for it has had it.
@@ -30,12 +30,28 @@
 #ifndef HW_I386_INTEL_IOMMU_NESTED_THREAD_H
 #define HW_I386_INTEL_IOMMU_NESTED_THREAD_H
 
+#include "block/aio.h"
 #include "internal.h"
 
 /* vtd/nested/thread.c */
 
+struct VTDNestedThread {
+    AioContext *ctx;
+    QEMUBH *bh;                 /* in @ctx: look at the queue */
+    unsigned waiting;           /* atomic: holders of the BQL that wait */
+
+    /* The BQL */
+    unsigned depth;             /* of vtd_nested_hold() */
+
+    /* VTDNested.lock */
+    bool is_open;               /* the thread may serve the queue */
+    bool is_serving;            /* ... and does */
+};
+
 /* Return: false with @errp if the thread cannot have a doorbell. */
 bool vtd_nested_thread_init(VTDNested *n, Error **errp);
+
+/* vtd/nested/lock.c */
 
 /**
  * vtd_nested_hold: With the BQL: the thread lets go of the queue, and what the

@@ -1,12 +1,10 @@
 /*
- * Intel VT-d, nested=on: what one PASID entry of the guest becomes
+ * Intel VT-d, nested=on: the host's state of one (device, PASID)
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
- * A PASID entry is read when the guest says that it changed, never at a DMA:
- * the guest sees CAP.CM, which obliges it to say so even where the entry was
- * not present before (VT-d specification, 6.1).  First-stage mappings are
- * exempt from that, so a guest's map stays free of exits.
+ * It follows what want.c read in the guest's tables.  Where the host refuses,
+ * the device, or the PASID, ends blocked with a fault record.
  */
 
 #include "qemu/osdep.h"
@@ -16,234 +14,6 @@
 #include "internal.h"
 #include "hw/i386/vtd/trace.h"
 #include "hw/i386/vtd/spec.h"
-
-/* Tags */
-
-static guint tag_hash(gconstpointer v)
-{
-    const VTDNestedTag *tag = v;
-
-    return tag->pasid ^ (guint)tag->domain_id << 16;
-}
-
-static gboolean tag_equal(gconstpointer a, gconstpointer b)
-{
-    const VTDNestedTag *x = a, *y = b;
-
-    return x->domain_id == y->domain_id && x->pasid == y->pasid;
-}
-
-void vtd_nested_tags_init(VTDNested *n)
-{
-    n->tags = g_hash_table_new_full(tag_hash, tag_equal, g_free, NULL);
-}
-
-VTDNestedTag *vtd_nested_tag_find(VTDNested *n, uint16_t domain_id,
-                                  uint32_t pasid)
-{
-    VTDNestedTag key = { .domain_id = domain_id, .pasid = pasid };
-
-    return g_hash_table_lookup(n->tags, &key);
-}
-
-static VTDNestedTag *tag_get(VTDNested *n, uint16_t domain_id, uint32_t pasid)
-{
-    VTDNestedTag *tag = vtd_nested_tag_find(n, domain_id, pasid);
-
-    if (tag) {
-        return tag;
-    }
-    tag = g_new0(VTDNestedTag, 1);
-    tag->domain_id = domain_id;
-    tag->pasid = pasid;
-    g_hash_table_add(n->tags, tag);
-    if (pasid != VTD_NESTED_ANY_PASID) {
-        VTDNestedTag *any = tag_get(n, domain_id, VTD_NESTED_ANY_PASID);
-
-        QLIST_INSERT_HEAD(&any->same_domain, tag, next);
-    }
-    return tag;
-}
-
-static void tag_put(VTDNested *n, VTDNestedTag *tag)
-{
-    VTDNestedTag *any;
-
-    if (!QLIST_EMPTY(&tag->attaches)) {
-        return;
-    }
-    any = vtd_nested_tag_find(n, tag->domain_id, VTD_NESTED_ANY_PASID);
-    QLIST_REMOVE(tag, next);
-    g_hash_table_remove(n->tags, tag);
-    if (QLIST_EMPTY(&any->same_domain)) {
-        g_hash_table_remove(n->tags, any);
-    }
-}
-
-/* What the guest wants */
-
-static void want_fault(VTDNestedWant *want, int fault, VTDNestedCause cause)
-{
-    want->target = VTD_NESTED_BLOCKED;
-    want->fault = fault;
-    want->cause = cause;
-}
-
-static void want_stage1(VTDNestedAttach *at, const VTDPASIDEntry *pe,
-                        VTDNestedWant *want)
-{
-    IntelIOMMUState *s = at->dev->nested->iommu;
-    VTDNestedStage1 *s1 = &want->stage1;
-
-    switch (VTD_PE2_FSPM(pe)) {
-    case VTD_FSPM_4_LEVEL:
-        s1->addr_width = 48;
-        break;
-    case VTD_FSPM_5_LEVEL:
-        if (s->fs5lp) {
-            s1->addr_width = 57;
-            break;
-        }
-        /* fallthrough */
-    default:
-        want_fault(want, VTD_SM_PASID_INV, VTD_NESTED_CAUSE_WIDTH);
-        return;
-    }
-
-    s1->iommufd = at->dev->idev->iommufd;
-    s1->stage2_hwpt_id = at->dev->idev->stage2_hwpt_id;
-    s1->pgtbl_addr = VTD_PE2_FSPTPTR(pe);
-    s1->page_requests = want->pre && at->dev->idev->page_requests;
-    if (s1->page_requests) {
-        /* One fault queue a device, and one fault queue a HWPT. */
-        s1->only = at->dev;
-    }
-    if (pe->val[2] & VTD_PE2_SRE) {
-        s1->flags |= IOMMU_VTD_S1_SRE;
-        /* Without SRE there are no supervisor requests to protect from. */
-        if (pe->val[2] & VTD_PE2_WPE) {
-            s1->flags |= IOMMU_VTD_S1_WPE;
-        }
-    }
-    if (pe->val[2] & VTD_PE2_EAFE) {
-        s1->flags |= IOMMU_VTD_S1_EAFE;
-    }
-    want->target = VTD_NESTED_STAGE1;
-}
-
-static void want_from_entry(VTDNestedAttach *at, const VTDPASIDEntry *pe,
-                            VTDNestedWant *want)
-{
-    want->has_entry = true;
-    want->pgtt = VTD_PE0_PGTT(pe) >> 6;
-    want->domain_id = VTD_PE1_DID(pe);
-
-    if (vtd_core_pasid_is_reserved(at->dev->nested->iommu, pe)) {
-        want_fault(want, VTD_SM_PASID_RSVD, VTD_NESTED_CAUSE_TABLES);
-        return;
-    }
-    switch (VTD_PE0_PGTT(pe)) {
-    case VTD_SM_PASID_ENTRY_FLT:
-        want_stage1(at, pe, want);
-        return;
-    case VTD_SM_PASID_ENTRY_PT:
-        if (at->dev->nested->iommu->ecap & VTD_ECAP_PT) {
-            want->target = VTD_NESTED_STAGE2;
-        } else {
-            want_fault(want, VTD_SM_PASID_INV, VTD_NESTED_CAUSE_PT);
-        }
-        return;
-    case VTD_SM_PASID_ENTRY_SLT:
-    case VTD_SM_PASID_ENTRY_NESTED:
-        want_fault(want, VTD_SM_PASID_INV, VTD_NESTED_CAUSE_STAGE2);
-        return;
-    default:
-        want_fault(want, VTD_SM_PASID_INV, VTD_NESTED_CAUSE_PGTT);
-    }
-}
-
-/*
- * Present bits may be clear at any time: that is how a guest blocks DMA.  Nor
- * is it a mistake to have a directory smaller than the device's PASIDs.
- */
-static bool fault_is_not_present(int fault)
-{
-    return fault == VTD_SM_ROOT_P || fault == VTD_SM_CTX_P ||
-           fault == VTD_SM_PDIR_P || fault == VTD_SM_PASID_P ||
-           fault == VTD_SM_CTX_PASID_MAX;
-}
-
-static void want_from_error(VTDNestedWant *want, int fault)
-{
-    if (fault_is_not_present(fault)) {
-        want_fault(want, 0, VTD_NESTED_CAUSE_NONE);
-    } else {
-        want_fault(want, fault, VTD_NESTED_CAUSE_TABLES);
-    }
-}
-
-/* Where there are no PASID entries.  Return: false if there may be. */
-static bool want_from_registers(VTDNestedAttach *at, VTDNestedWant *want)
-{
-    VTDNested *n = at->dev->nested;
-    IntelIOMMUState *s = n->iommu;
-    bool scalable = s->root_scalable && n->ttm <= VTD_TTM_SCALABLE;
-
-    if (s->dmar_enabled && scalable) {
-        return false;
-    }
-    if (at->pasid != IOMMUFD_NO_PASID) {
-        /* What is wrong is said of the requester ID, once. */
-        want_fault(want, 0, VTD_NESTED_CAUSE_NONE);
-    } else if (!s->dmar_enabled) {
-        want->target = VTD_NESTED_STAGE2;
-    } else if (n->ttm > VTD_TTM_SCALABLE) {
-        want_fault(want, VTD_SM_RTA_TTM, VTD_NESTED_CAUSE_TABLES);
-    } else {
-        want_fault(want, VTD_FR_CONTEXT_ENTRY_INV, VTD_NESTED_CAUSE_LEGACY);
-    }
-    return true;
-}
-
-static void attach_want(VTDNestedAttach *at, VTDNestedWant *want)
-{
-    VTDNestedDevice *dev = at->dev;
-    IntelIOMMUState *s = dev->nested->iommu;
-    VTDContextEntry ce = {};
-    VTDPASIDEntry pe = {};
-    int ret;
-
-    *want = (VTDNestedWant) { .pasid = VTD_NESTED_ANY_PASID };
-
-    if (want_from_registers(at, want)) {
-        return;
-    }
-
-    ret = vtd_core_get_context_entry(s, pci_bus_num(dev->bus), dev->devfn, &ce);
-    want->fpd = ce.val[0] & VTD_CONTEXT_ENTRY_FPD;
-    want->pre = ce.val[0] & VTD_SM_CE_PRE;
-    if (ret) {
-        want_from_error(want, -ret);
-        return;
-    }
-    want->pasid = at->pasid;
-    if (at->pasid == IOMMUFD_NO_PASID) {
-        want->pasid = ce.val[1] & VTD_SM_CONTEXT_ENTRY_RID2PASID_MASK;
-    } else if (!(ce.val[0] & VTD_SM_CE_PASIDE)) {
-        want_fault(want, 0, VTD_NESTED_CAUSE_NONE);
-        return;
-    }
-    ret = vtd_core_get_pasid_entry(s, &ce, want->pasid, &pe, &want->fpd);
-    if (ret == -VTD_SM_CTX_PASID_MAX && at->pasid == IOMMUFD_NO_PASID) {
-        /* Beyond the directory is not the request's PASID but RID_PASID. */
-        ret = -VTD_SM_CTX_RID_PASID;
-    }
-    if (ret) {
-        want_from_error(want, -ret);
-        return;
-    }
-    want_from_entry(at, &pe, want);
-}
 
 /* Making it so */
 
@@ -268,7 +38,7 @@ static void attach_release(VTDNestedAttach *at)
     }
     vtd_nested_prq_leave(at);
     QLIST_REMOVE(at, tag_next);
-    tag_put(at->dev->nested, at->tag);
+    vtd_nested_tag_put(at->dev->nested, at->tag);
     at->tag = NULL;
     QLIST_REMOVE(at, hwpt_next);
     at->hwpt = NULL;
@@ -471,7 +241,7 @@ static void attach_retag(VTDNestedAttach *at, const VTDNestedWant *want)
     VTDNested *n = at->dev->nested;
     VTDNestedTag *old = at->tag;
 
-    at->tag = tag_get(n, want->domain_id, want->pasid);
+    at->tag = vtd_nested_tag_get(n, want->domain_id, want->pasid);
     if (at->tag == old) {
         return;
     }
@@ -480,7 +250,7 @@ static void attach_retag(VTDNestedAttach *at, const VTDNestedWant *want)
     }
     if (old) {
         QLIST_REMOVE(at, tag_next);
-        tag_put(n, old);
+        vtd_nested_tag_put(n, old);
     }
     QLIST_INSERT_HEAD(&at->tag->attaches, at, tag_next);
 }
@@ -489,7 +259,7 @@ static void attach_retag(VTDNestedAttach *at, const VTDNestedWant *want)
  * The kernel answers the page requests that are outstanding on the old HWPT,
  * and forgets their cookies.
  */
-void vtd_nested_attach_renew(VTDNestedAttach *at)
+static void attach_renew(VTDNestedAttach *at)
 {
     Error *err = NULL;
 
@@ -503,6 +273,27 @@ void vtd_nested_attach_renew(VTDNestedAttach *at)
     vtd_nested_prq_join(at);
 }
 
+bool vtd_nested_attach_renew_all(VTDNestedHwpt *hwpt, Error **errp)
+{
+    VTDNestedAttach *at = QLIST_FIRST(&hwpt->attaches), *next;
+    uint32_t old;
+
+    assert(hwpt->is_busy);
+    if (!at) {
+        /* With no device on it, nothing of it is cached. */
+        return true;
+    }
+    old = vtd_nested_hwpt_replace(hwpt, at->dev, errp);
+    if (!old) {
+        return false;
+    }
+    QLIST_FOREACH_SAFE(at, &hwpt->attaches, hwpt_next, next) {
+        attach_renew(at);
+    }
+    iommufd_backend_free_id(hwpt->stage1.iommufd, old);
+    return true;
+}
+
 static void sync_stage1(VTDNestedAttach *at, VTDNestedWant *want)
 {
     VTDNestedHwpt *hwpt;
@@ -513,7 +304,8 @@ static void sync_stage1(VTDNestedAttach *at, VTDNestedWant *want)
         return;
     }
     if (!vtd_nested_hwpt_has_room(at, &want->stage1)) {
-        want_fault(want, VTD_SM_PASID_INV, VTD_NESTED_CAUSE_HWPTS);
+        vtd_nested_want_fault(want, VTD_SM_PASID_INV,
+                              VTD_NESTED_CAUSE_HWPTS);
         sync_blocked(at, want);
         return;
     }
@@ -536,7 +328,7 @@ void vtd_nested_attach_sync(VTDNestedAttach *at)
     VTDNestedWant want;
 
     vtd_nested_work(at->dev->nested, 1);
-    attach_want(at, &want);
+    vtd_nested_want(at, &want);
     at->last = want;
     at->fpd = want.fpd;
     switch (want.target) {
@@ -574,4 +366,9 @@ void vtd_nested_attach_free(gpointer v)
         attach_detach(at);
     }
     g_free(at);
+}
+
+VTDNestedAttach *vtd_nested_device_attach(VTDNestedDevice *dev, uint32_t pasid)
+{
+    return g_hash_table_lookup(dev->attaches, GUINT_TO_POINTER(pasid));
 }

@@ -1,0 +1,62 @@
+/*
+ * Intel VT-d, nested=on: what the guest is told that the vIOMMU can do
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include "qemu/osdep.h"
+#include "hw/qdev-core.h"
+#include "internal.h"
+#include "hw/i386/vtd/regs.h"
+#include "hw/i386/vtd/spec.h"
+#include "hw/i386/vtd/trace.h"
+
+void vtd_nested_caps_make(IntelIOMMUState *s)
+{
+    /*
+     * PASID entries are read when they are invalidated, so entries that are
+     * not present must be invalidated too: that is what CM says.  It costs a
+     * Linux guest nothing on first-stage maps, which are exempt.
+     */
+    s->cap |= VTD_CAP_CM;
+    /*
+     * Which PASID entry requests without PASID have is looked up here, not by
+     * the host: RID_PASID works whatever that reports.
+     */
+    s->ecap |= VTD_ECAP_RPS;
+    if (s->srs) {
+        s->ecap |= VTD_ECAP_SRS;
+    }
+    if (s->nested_pri) {
+        s->ecap |= VTD_ECAP_PRS | VTD_ECAP_PDS;
+    }
+    if (s->fs5lp) {
+        s->cap |= VTD_CAP_5LP;
+    }
+    if (s->nest) {
+        s->cap &= s->nest->host_cap | ~(VTD_CAP_FS1GP | VTD_CAP_5LP);
+        s->ecap &= s->nest->host_ecap | ~VTD_ECAP_SRS;
+        if (s->pasid) {
+            s->ecap |= VTD_ECAP_PSS(s->nest->host_pasid_bits);
+        }
+    }
+    trace_vtd_nested_caps(s->cap, s->ecap);
+}
+
+void vtd_nested_narrow_caps(VTDNested *n, const HostIOMMUDeviceIOMMUFD *idev)
+{
+    IntelIOMMUState *s = n->iommu;
+
+    n->host_cap &= idev->vtd.cap;
+    n->host_ecap &= idev->vtd.ecap;
+    n->host_mamv = MIN(n->host_mamv, VTD_CAP_MAMV_OF(idev->vtd.cap));
+    n->host_pasid_bits = MIN(n->host_pasid_bits,
+                             VTD_ECAP_PASID_BITS(idev->vtd.ecap));
+    if (!phase_check(PHASE_MACHINE_READY)) {
+        vtd_nested_caps_make(s);
+        stq_le_p(&s->csr[DMAR_CAP_REG], s->cap);
+        stq_le_p(&s->csr[DMAR_ECAP_REG], s->ecap);
+        vtd_regs_changed(s, DMAR_CAP_REG);
+        vtd_regs_changed(s, DMAR_ECAP_REG);
+    }
+}
