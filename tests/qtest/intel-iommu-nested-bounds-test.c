@@ -379,7 +379,9 @@ static void fill_queue(PasidTest *t, unsigned pairs)
         uint64_t *desc = descs + i * 8;
 
         desc[0] = cpu_to_le64(QVTD_INV_IOTLB_GLOBAL);
+        /* With an interrupt, or all would be sent and waited for together. */
         desc[4] = cpu_to_le64(VTD_INV_DESC_WAIT | VTD_INV_DESC_WAIT_SW |
+                              VTD_INV_DESC_WAIT_IF |
                               (i + 1ULL) << VTD_INV_DESC_WAIT_DATA_SHIFT);
         desc[5] = cpu_to_le64(STATUS(0));
     }
