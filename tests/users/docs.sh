@@ -44,4 +44,30 @@ done
 for word in $("$TOP/tests/list" | cut -d'|' -f1 | sort -u); do
     check "suite $word has its place" documented "\`\`$word\`\`"
 done
+
+# docs/flows.rst: the last column names tests, which there have to be.
+paths_of() {
+    (cd "$built_QEMU_BUILD" && for program in tests/qtest/*-test; do
+        case ${program##*/} in
+        intel-iommu-nested-*|intel-iommu-walk-*|intel-iommu-shadow-*|intel-iommu-emulated-*)
+            QTEST_QEMU_BINARY=./qemu-system-x86_64 "$program" -l 2>/dev/null
+            ;;
+        esac
+    done)
+}
+{
+    paths_of | grep '^/'
+    sed -n 's/^\[\(.*\)\]$/\/\1/p' "$TOP/tests/hostvm/cases"
+    sed -nE 's/^([a-z0-9|-]+)\)$/\1/p; s/^ +([a-z0-9|-]+)\)$/\1/p' "$TOP/tests/hostvm/refusals" | tr '|' '\n' | sed 's,^,/,'
+} >"$work/paths"
+awk '/^\.\. csv-table/ { table = 1 }
+    /^[^ ]/ && !/csv-table/ { table = 0 }
+    table && / \| / { n = split($0, cell, / \| /); print cell[n] }' "$TOP/docs/flows.rst" |
+    grep -oE '``[^`]+``' | tr -d '`' | sort -u >"$work/names"
+check "flows.rst names tests" test "$(wc -l <"$work/names")" -gt 100
+while read -r name; do
+    pattern=$(sed 's/[.]/\\./g; s/\*/[^ ]*/g' <<<"$name")
+    grep -qE "(^|/)$pattern\$" "$work/paths" || echo "$name"
+done <"$work/names" >"$work/absent"
+check "each of them is there" diff /dev/null "$work/absent"
 finish
