@@ -7,8 +7,9 @@
 . "$(dirname "$0")/tap.sh"
 
 make_checkout
-mkdir -p "$work/top/tests/scripts"
+mkdir -p "$work/top/tests/scripts" "$work/top/tests/hostvm"
 cp "$TOP/tests/run-case" "$work/top/tests/"
+cp "$TOP/tests/hostvm/case.sh" "$work/top/tests/hostvm/"
 
 # run_script: standard input as a script of the suite "scripts".
 run_script() {
