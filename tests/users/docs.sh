@@ -25,7 +25,10 @@ added() {  # FILE-END SED
 }
 
 # The walk's are for its developers, who have the source before them.
-for event in $(added trace-events 's/^\+([a-z0-9_]+)\(.*/\1/p' | grep -v '^vtd_walk'); do
+events=$(cd "$TOP" && sed -nE 's/^([a-z0-9_]+)\(.*/\1/p' {backends,hw/*}/*/trace-events |
+    grep -v '^vtd_walk')
+check "there are trace events" test "$(wc -l <<<"$events")" -gt 20
+for event in $events; do
     check "trace event $event has its place" documented "$event"
 done
 for property in $(added hw/i386/intel_iommu.c 's/.*DEFINE_PROP_[A-Z0-9]+\("([^"]*)".*/\1/p'); do
