@@ -30,6 +30,15 @@ for file in "$TOP"/tests/qtest/*-test.c; do
     check "a suite runs $name" grep -qwF -- "$name" "$TOP/tests/programs" "$TOP/tests/hostvm/cases" "$TOP/tests/sanitize"
 done
 
+# MAINTAINERS names what there is.
+absent_files() {
+    local pattern
+    for pattern in $(sed -n 's/^[FTD]: //p' "$TOP/MAINTAINERS"); do
+        compgen -G "$TOP/$pattern" >/dev/null || echo "$pattern"
+    done
+}
+check "MAINTAINERS names files that there are" test -z "$(set -f; absent_files)"
+
 check "the suites' list can be read" "$TOP/tests/list"
 check "a suite has a name once" test -z "$("$TOP/tests/list" | cut -d"|" -f1,2 | sort | uniq -d)"
 finish
