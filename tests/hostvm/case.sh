@@ -70,7 +70,14 @@ case_load() {
             case_options+=(--file "$TOP/tests/hostvm/${words[0]}=/bin/${words[0]}")
             ;;
         run) case_command=("${words[@]}") ;;
-        env) env+=("$value") ;;
+        env)
+            # The last one would win, without a word.
+            if [[ " ${env[*]%%=*} " = *" ${value%%=*} "* ]]; then
+                echo "error: tests/hostvm/cases: [$1] sets ${value%%=*} twice" >&2
+                return 1
+            fi
+            env+=("$value")
+            ;;
         qemu) case_options+=(--qemu) ;;
         lsan) case_lsan=1 ;;
         smp|mem|iommu|device|disk|drive|append|file|add|timeout|silence)

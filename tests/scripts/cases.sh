@@ -35,6 +35,12 @@ in =
 run = a \
     b
 colour = red
+
+[five]
+run = a
+env = A=1
+env = B=2
+env = A=3
 END
 case_load one
 check "a qtest program" is "$(words)" "--qemu|--file|$work/tests/hostvm/edu-qtest=/bin/edu-qtest|--add|/build/tests/qtest/some-test|--smp|2|--device|nvme,serial=1|--|/bin/env|A=b c|edu-qtest|some-test|-k|"
@@ -42,8 +48,10 @@ case_load two
 check "a shell's command, and a default" is "$(words)" "--append|x=7 y|--|/bin/sh|-c|echo \$(bind) &&|"
 try case_load three
 check "an unknown key is refused by name" said "[three] has the key 'colour'"
+try case_load five
+check "a variable that is set twice is refused" said "[five] sets A twice"
 check "no case, no success" test "$(case_load four && echo yes)" = ""
-check "the suites of each" is "$(case_list | tr '\n' '|')" "one hostvm oldest|two guests|three |"
+check "the suites of each" is "$(case_list | tr '\n' '|')" "one hostvm oldest|two guests|three |five hostvm oldest|"
 check "what ends in a backslash goes on" is "$(case_get three run)" "a b"
 
 TOP=$real
