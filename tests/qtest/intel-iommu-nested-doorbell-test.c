@@ -13,6 +13,7 @@
 #include "qobject/qlist.h"
 #include "libqtest.h"
 #include "libqos/patience.h"
+#include "libqos/vtd-migrate.h"
 #include "libqos/vtd.h"
 
 #define MIB             (1024 * 1024ULL)
@@ -559,34 +560,6 @@ static void test_stop(void)
     stop(&w);
 }
 
-static char *migration_status(World *w)
-{
-    QDict *reply = qtest_qmp(w->qts, "{'execute': 'query-migrate'}");
-    QDict *info = qdict_get_qdict(reply, "return");
-    char *text = g_strdup(qdict_get_try_str(info, "status") ?: "none");
-
-    qobject_unref(reply);
-    return text;
-}
-
-static void migrate(World *w, const char *command, const char *file)
-{
-    g_autofree char *uri = g_strdup_printf("file:%s", file);
-    unsigned polls = 0;
-    char *text;
-
-    qtest_qmp_assert_success(w->qts, "{'execute': %s, 'arguments': "
-                             "{'uri': %s}}", command, uri);
-    for (text = migration_status(w);
-         !g_str_equal(text, "completed") && has_patience(&polls, 3000);
-         text = migration_status(w)) {
-        g_assert_cmpstr(text, !=, "failed");
-        g_free(text);
-        g_usleep(10000);
-    }
-    g_free(text);
-}
-
 /*
  * Saved with descriptors outstanding, and loaded by a unit with a thread or one
  * without
@@ -608,10 +581,10 @@ static void test_save(gconstpointer data)
     put_wait(&w, 0, 2);
     qvtd_queue_submit(&w.v);
     check_stopped(&w, 2);
-    migrate(&w, "migrate", file);
+    qvtd_save(w.qts, file);
 
     start(&loaded, data, "-incoming defer");
-    migrate(&loaded, "migrate-incoming", file);
+    qvtd_load(loaded.qts, file, "completed");
     loaded.v = w.v;
     loaded.v.qts = loaded.qts;
     g_assert_cmphex(qvtd_readq(&loaded.v, DMAR_IQT_REG), ==, tail(&w));

@@ -13,6 +13,7 @@
 #include "qobject/qdict.h"
 #include "qobject/qlist.h"
 #include "intel-iommu-nested-steps.h"
+#include "libqos/vtd-migrate.h"
 #include "libqos/patience.h"
 
 #define PORT            3           /* the root port's slot */
@@ -30,32 +31,6 @@ typedef struct Saved {
     QVTD v;
 } Saved;
 
-/* Return: "completed", "failed" ... */
-static char *migration_status(NestedTest *t)
-{
-    QDict *reply = qtest_qmp(t->qts, "{'execute': 'query-migrate'}");
-    QDict *info = qdict_get_qdict(reply, "return");
-    char *status = g_strdup(qdict_get_try_str(info, "status") ?: "none");
-
-    qobject_unref(reply);
-    return status;
-}
-
-static void check_migration(NestedTest *t, const char *want)
-{
-    unsigned polls = 0;
-    char *status = migration_status(t);
-
-    while (!g_str_equal(status, "completed") &&
-           !g_str_equal(status, "failed") && has_patience(&polls, PATIENCE)) {
-        g_usleep(POLL_US);
-        g_free(status);
-        status = migration_status(t);
-    }
-    g_assert_cmpstr(status, ==, want);
-    g_free(status);
-}
-
 /* The tables for a device that is not there, with translation on */
 static void build_without_device(NestedTest *t, bool behind)
 {
@@ -72,7 +47,6 @@ static void build_without_device(NestedTest *t, bool behind)
 /* @change: what the guest does last, or NULL */
 static void save(Saved *s, bool behind, void (*change)(NestedTest *t))
 {
-    g_autofree char *uri = NULL;
     NestedTest *t = &s->t;
     int fd = g_file_open_tmp("nested-XXXXXX", &s->file, NULL);
 
@@ -83,10 +57,7 @@ static void save(Saved *s, bool behind, void (*change)(NestedTest *t))
     if (change) {
         change(t);
     }
-    uri = g_strdup_printf("file:%s", s->file);
-    qtest_qmp_assert_success(t->qts, "{'execute': 'migrate', 'arguments': "
-                             "{'uri': %s}}", uri);
-    check_migration(t, "completed");
+    qvtd_save(t->qts, s->file);
     s->v = *t->vtd;
     nested_teardown(t);
     t->vtd = &s->v;
@@ -95,7 +66,6 @@ static void save(Saved *s, bool behind, void (*change)(NestedTest *t))
 /* Another QEMU, with the device, which loads the state */
 static void load(NestedTest *t, Saved *s, const char *props, const char *want)
 {
-    g_autofree char *uri = g_strdup_printf("file:%s", s->file);
     g_autofree char *devices = g_strdup_printf(
         ROOT_PORT "-device vfio-pci,host=%s,iommufd=iommufd0,%s "
         "-incoming defer", vtd_host_device(),
@@ -111,10 +81,7 @@ static void load(NestedTest *t, Saved *s, const char *props, const char *want)
     memcpy(t->tables, s->t.tables, sizeof(t->tables));
     nested_check_host(t, PGTT_STAGE2, 0);
 
-    qtest_qmp_assert_success(t->qts, "{'execute': 'migrate-incoming', "
-                             "'arguments': {'uri': %s, 'exit-on-error': "
-                             "false}}", uri);
-    check_migration(t, want);
+    qvtd_load(t->qts, s->file, want);
     unlink(s->file);
     g_free(s->file);
 }

@@ -12,6 +12,7 @@
 #include "intel-iommu-walk-world.h"
 #include "libqos/patience.h"
 #include "libqos/pci-pc.h"
+#include "libqos/vtd-migrate.h"
 #include "qobject/qdict.h"
 
 #define AW57            "ecap-nest=on,aw-bits=57"
@@ -86,16 +87,16 @@ static void test_legacy(gconstpointer opaque)
     world_stop(&w);
 }
 
-static void await(QTestState *qts, const char *query, const char *status)
+static void await_running(QTestState *qts)
 {
     unsigned polls = 0;
     bool there;
 
     do {
-        QDict *ret = qtest_qmp_assert_success_ref(qts, "{ 'execute': %s }",
-                                                  query);
+        QDict *ret = qtest_qmp_assert_success_ref(qts, "{ 'execute': "
+                                                  "'query-status' }");
 
-        there = !g_strcmp0(qdict_get_try_str(ret, "status"), status);
+        there = !g_strcmp0(qdict_get_try_str(ret, "status"), "running");
         qobject_unref(ret);
         if (!there) {
             g_usleep(POLL_US);
@@ -117,9 +118,7 @@ static void test_loaded(void)
     world_start(&from, &(WorldSetup) {});
     qvtd_set_root(&from.vtd, from.vtd.root, TTM_ABORT);
     world_translate(&from);
-    qtest_qmp_assert_success(from.qts, "{ 'execute': 'migrate', 'arguments': "
-                             "{ 'uri': %s } }", uri);
-    await(from.qts, "query-migrate", "completed");
+    qvtd_save(from.qts, name);
     to = from;
     world_stop(&from);
 
@@ -127,7 +126,7 @@ static void test_loaded(void)
                          "-device intel-iommu,%s -device edu,addr=4,"
                          "dma_mask=0xffffffffffffffff -incoming %s", rom,
                          unit, uri);
-    await(to.qts, "query-status", "running");
+    await_running(to.qts);
     unlink(rom);
     unlink(name);
     to.vtd.qts = to.qts;
