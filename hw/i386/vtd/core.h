@@ -48,6 +48,10 @@ bool vtd_core_pdir_is_reserved(IntelIOMMUState *s, uint64_t dir);
  */
 bool vtd_core_pasid_is_reserved(IntelIOMMUState *s, const VTDPASIDEntry *pe);
 
+/* What nested=on and ecap-nest=on have in common, of quadwords 1 and up */
+bool vtd_core_pasid_fields_are_reserved(IntelIOMMUState *s,
+                                        const VTDPASIDEntry *pe);
+
 /* @pasid is beyond the directory in @ce. */
 bool vtd_core_pasid_is_beyond(const VTDContextEntry *ce, uint32_t pasid);
 

@@ -58,7 +58,7 @@
 #define VTD_PE0_AW(pe)          (((pe)->val[0] >> 2) & VTD_SM_PASID_ENTRY_AW)
 #define VTD_PE0_PGTT(pe)        ((pe)->val[0] & VTD_SM_PASID_ENTRY_PGTT)
 #define VTD_PE0_SSADE           BIT_ULL(9)      /* A/D bits of second stages */
-#define VTD_PE0_RSVD            (3ULL << 10)
+#define VTD_PE0_RSVD            (BIT_ULL(5) | 3ULL << 10)
 #define VTD_PE1_DID(pe)         VTD_SM_PASID_ENTRY_DID((pe)->val[1])
 #define VTD_PE1_RSVD            (0x7fULL << 16)
 #define VTD_PE1_PWSNP           BIT_ULL(23)
