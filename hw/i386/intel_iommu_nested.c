@@ -13,13 +13,9 @@
 #include "exec/address-spaces.h"
 #include "hw/pci/pci_bus.h"
 #include "hw/qdev-core.h"
-#include "hw/i386/x86-iommu.h"
 #include "system/iothread.h"
 #include "hw/i386/vtd/nested/internal.h"
 #include "hw/i386/vtd/nested/thread.h"
-#include "hw/i386/vtd/prq.h"
-#include "hw/i386/vtd/regs.h"
-#include "hw/i386/vtd/trace.h"
 
 #define TYPE_VFIO_PCI_NAME      "vfio-pci"
 

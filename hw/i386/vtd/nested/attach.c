@@ -10,7 +10,6 @@
 #include "qemu/osdep.h"
 #include "qemu/error-report.h"
 #include "qapi/error.h"
-#include "hw/pci/pci_bus.h"
 #include "internal.h"
 #include "hw/i386/vtd/trace.h"
 #include "hw/i386/vtd/spec.h"

@@ -35,12 +35,12 @@ VtdNestedReason vtd_nested_reason(VTDNestedCause cause)
     return VTD_NESTED_REASON_OTHER;
 }
 
-static const char *iommufd_id(IOMMUFDBackend *be)
+const char *vtd_nested_iommufd_name(IOMMUFDBackend *be)
 {
     return object_get_canonical_path_component(OBJECT(be));
 }
 
-static char *device_path(const VTDNestedDevice *dev)
+char *vtd_nested_device_path(const VTDNestedDevice *dev)
 {
     return object_get_canonical_path(OBJECT(dev->bus->devices[dev->devfn]));
 }
@@ -48,7 +48,7 @@ static char *device_path(const VTDNestedDevice *dev)
 void vtd_nested_event_blocked(const VTDNestedAttach *at)
 {
     bool has_pasid = at->pasid != IOMMUFD_NO_PASID;
-    g_autofree char *path = device_path(at->dev);
+    g_autofree char *path = vtd_nested_device_path(at->dev);
 
     at->dev->nested->counters.blocks++;
     qapi_event_send_intel_iommu_dma_blocked(path, at->dev->idev->parent_obj.name,
@@ -60,5 +60,5 @@ void vtd_nested_event_blocked(const VTDNestedAttach *at)
 void vtd_nested_event_inv_failed(const VTDNestedHwpt *hwpt, bool blocked)
 {
     qapi_event_send_intel_iommu_invalidation_failed(
-        iommufd_id(hwpt->stage1.iommufd), hwpt->id, blocked);
+        vtd_nested_iommufd_name(hwpt->stage1.iommufd), hwpt->id, blocked);
 }

@@ -155,20 +155,30 @@ void vtd_nested_prq_join(VTDNestedAttach *at)
     }
 }
 
+void vtd_nested_prq_forget(VTDNestedAttach *at, bool answer)
+{
+    VTDNestedGroup *group, *next;
+
+    QLIST_FOREACH_SAFE(group, &at->groups, next, next) {
+        VTDNestedFaultQueue *q = at->hwpt->faults;
+
+        at->dev->nested->page_requests.forgotten++;
+        trace_vtd_nested_prq_forget(q->id, group->cookie);
+        if (answer) {
+            vtd_nested_fault_queue_answer(q, group->cookie, VTD_PRQ_INVALID);
+        }
+        vtd_nested_group_forget(at->dev->nested, group);
+    }
+}
+
 void vtd_nested_prq_leave(VTDNestedAttach *at)
 {
     VTDNestedFaultQueue *q = at->hwpt->faults;
-    VTDNestedGroup *group, *next;
 
-    if (!q) {
-        return;
+    if (q) {
+        vtd_nested_prq_forget(at, false);
+        g_hash_table_remove(q->attaches, &at->fault_key);
     }
-    QLIST_FOREACH_SAFE(group, &at->groups, next, next) {
-        at->dev->nested->page_requests.forgotten++;
-        trace_vtd_nested_prq_forget(q->id, group->cookie);
-        vtd_nested_group_forget(at->dev->nested, group);
-    }
-    g_hash_table_remove(q->attaches, &at->fault_key);
 }
 
 /* Queues come and go */

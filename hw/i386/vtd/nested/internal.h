@@ -261,6 +261,8 @@ bool vtd_nested_may_work(const VTDNested *n);
 /* Nothing is pending. */
 bool vtd_nested_is_flushed(const VTDNested *n);
 bool vtd_nested_queue_has_descriptors(const VTDNested *n);
+/* It is enabled, and no error stops it. */
+bool vtd_nested_queue_runs(const VTDNested *n);
 /* For the thread: may it look at the queue?  BQL held */
 bool vtd_nested_queue_is_open(VTDNested *n);
 
@@ -409,7 +411,10 @@ void vtd_nested_state_init(VTDNested *n);
 VtdNestedInfo *vtd_nested_query(IOMMUFDNesting *nesting);
 
 /* vtd/nested/event.c */
+/* As QMP names them; the path is the caller's to free. */
 VtdNestedReason vtd_nested_reason(VTDNestedCause cause);
+const char *vtd_nested_iommufd_name(IOMMUFDBackend *be);
+char *vtd_nested_device_path(const VTDNestedDevice *dev);
 /* QMP events.  @at: was just blocked, for @at->cause */
 void vtd_nested_event_blocked(const VTDNestedAttach *at);
 /* @blocked: in place of the invalidation; otherwise all was flushed. */

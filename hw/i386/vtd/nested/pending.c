@@ -8,7 +8,6 @@
 
 #include "qemu/osdep.h"
 #include "internal.h"
-#include "hw/i386/vtd/spec.h"
 
 typedef struct iommu_hwpt_vtd_s1_invalidate S1Invalidate;
 

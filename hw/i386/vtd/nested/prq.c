@@ -9,8 +9,6 @@
 
 #include "qemu/osdep.h"
 #include <poll.h>
-#include "qemu/error-report.h"
-#include "qemu/main-loop.h"
 #include "qemu/timer.h"
 #include "qapi/error.h"
 #include "internal.h"
@@ -237,23 +235,10 @@ static void nested_drain(IntelIOMMUState *s)
     }
 }
 
-/* The guest may answer later, and another group may have the index then. */
-static void attach_abandon(VTDNestedAttach *at)
-{
-    VTDNestedGroup *group, *next;
-
-    QLIST_FOREACH_SAFE(group, &at->groups, next, next) {
-        at->dev->nested->page_requests.forgotten++;
-        trace_vtd_nested_prq_forget(at->hwpt->faults->id, group->cookie);
-        vtd_nested_fault_queue_answer(at->hwpt->faults, group->cookie,
-                                      VTD_PRQ_INVALID);
-        vtd_nested_group_forget(at->dev->nested, group);
-    }
-}
-
 /*
  * The kernel still has the groups, and what it has not handed out yet was asked
- * before the reset as well.
+ * before the reset as well.  The guest may answer later, and another group may
+ * have the index then.
  */
 void vtd_nested_prq_reset(VTDNestedDevice *dev)
 {
@@ -267,7 +252,7 @@ void vtd_nested_prq_reset(VTDNestedDevice *dev)
     nested_drain(n->iommu);
     g_hash_table_iter_init(&iter, dev->attaches);
     while (g_hash_table_iter_next(&iter, NULL, (gpointer *)&at)) {
-        attach_abandon(at);
+        vtd_nested_prq_forget(at, true);
     }
     vtd_nested_prq_flush(n);
 }

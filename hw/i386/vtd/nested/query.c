@@ -7,21 +7,8 @@
 #include "qemu/osdep.h"
 #include "qemu/main-loop.h"
 #include "hw/pci/pci_bus.h"
-#include "qapi/qapi-events-intel-iommu.h"
 #include "internal.h"
 #include "thread.h"
-
-static const char *iommufd_id(IOMMUFDBackend *be)
-{
-    return object_get_canonical_path_component(OBJECT(be));
-}
-
-static char *device_path(const VTDNestedDevice *dev)
-{
-    return object_get_canonical_path(OBJECT(dev->bus->devices[dev->devfn]));
-}
-
-/* x-query-intel-iommu-nested */
 
 static VtdNestedReason attach_reason(const VTDNestedAttach *at)
 {
@@ -71,10 +58,10 @@ static VtdNestedDeviceInfo *device_info(const VTDNestedDevice *dev)
     GHashTableIter iter;
     gpointer at;
 
-    info->qom_path = device_path(dev);
+    info->qom_path = vtd_nested_device_path(dev);
     info->host = g_strdup(dev->idev->parent_obj.name);
     info->sid = vtd_nested_device_sid(dev);
-    info->iommufd = g_strdup(iommufd_id(dev->idev->iommufd));
+    info->iommufd = g_strdup(vtd_nested_iommufd_name(dev->idev->iommufd));
     info->stage2 = dev->idev->stage2_hwpt_id;
     info->host_cap = dev->idev->vtd.cap;
     info->host_ecap = dev->idev->vtd.ecap;
@@ -91,7 +78,7 @@ static VtdNestedHwptInfo *hwpt_info(const VTDNestedHwpt *hwpt)
     const VTDNestedAttach *at;
 
     info->id = hwpt->id;
-    info->iommufd = g_strdup(iommufd_id(hwpt->stage1.iommufd));
+    info->iommufd = g_strdup(vtd_nested_iommufd_name(hwpt->stage1.iommufd));
     info->stage2 = hwpt->stage1.stage2_hwpt_id;
     info->stage1 = stage1_info(&hwpt->stage1);
     info->pending = hwpt->pending_all ? 1 : hwpt->pending->len;

@@ -40,11 +40,9 @@
  */
 #define PAUSE_MS    1
 
-static bool has_descriptors(IntelIOMMUState *s)
+static bool can_fetch(const VTDNested *n)
 {
-    return s->qi_enabled && s->iq_head != s->iq_tail &&
-           s->iq_tail < s->iq_size &&
-           !(ldl_le_p(&s->csr[DMAR_FSTS_REG]) & VTD_FSTS_IQE);
+    return vtd_nested_queue_runs(n) && vtd_nested_queue_has_descriptors(n);
 }
 
 /* Stays */
@@ -75,7 +73,7 @@ static void stay_end(VTDNested *n)
         return;
     }
     n->counters.longest_stay = MAX(n->counters.longest_stay, n->queue.work);
-    if (n->sweeps || !vtd_nested_is_flushed(n) || has_descriptors(n->iommu)) {
+    if (n->sweeps || !vtd_nested_is_flushed(n) || can_fetch(n)) {
         go_on_later(n);
     }
 }
@@ -247,7 +245,7 @@ static void go_on_held(VTDNested *n)
         vtd_nested_do_inv_flush(s);
         status_settle(n);
         vtd_core_set_iqh(s);
-        if (vtd_nested_is_flushed(n) && has_descriptors(s)) {
+        if (vtd_nested_is_flushed(n) && can_fetch(n)) {
             vtd_core_fetch(s);
         }
     }
@@ -272,7 +270,7 @@ void vtd_nested_queue_catch_up(VTDNested *n)
     if (n->queue.is_handed) {
         qemu_bh_cancel(n->queue.bh);
         go_on_held(n);
-    } else if (runstate_is_running() && has_descriptors(n->iommu)) {
+    } else if (runstate_is_running() && can_fetch(n)) {
         vtd_core_fetch(n->iommu);
     }
 }
@@ -307,7 +305,7 @@ static void vm_changed(void *opaque, bool running, RunState state)
         vtd_nested_do_inv_flush(n->iommu);
         status_settle(n);
         vtd_core_set_iqh(n->iommu);
-    } else if (running && has_descriptors(n->iommu)) {
+    } else if (running && can_fetch(n)) {
         go_on_later(n);
     }
     vtd_nested_release(n);
@@ -330,7 +328,7 @@ static bool get_work_left(Object *obj, Error **errp)
 
     vtd_nested_hold(n);
     left = n->queue.is_due ||
-           (n->thread && runstate_is_running() && has_descriptors(n->iommu));
+           (n->thread && runstate_is_running() && can_fetch(n));
     vtd_nested_release(n);
     return left;
 }

@@ -33,12 +33,17 @@ bool vtd_nested_queue_has_descriptors(const VTDNested *n)
     return n->iommu->iq_head != n->iommu->iq_tail;
 }
 
+bool vtd_nested_queue_runs(const VTDNested *n)
+{
+    const IntelIOMMUState *s = n->iommu;
+
+    return s->qi_enabled && s->iq_tail < s->iq_size &&
+           !(ldl_le_p(&s->csr[DMAR_FSTS_REG]) & VTD_FSTS_IQE);
+}
+
 /* Is what is in the queue next the thread's to look at?  BQL held */
 bool vtd_nested_queue_is_open(VTDNested *n)
 {
-    IntelIOMMUState *s = n->iommu;
-
-    return runstate_is_running() && s->qi_enabled && !n->queue.is_due &&
-           !n->sweeps && s->iq_tail < s->iq_size &&
-           !(ldl_le_p(&s->csr[DMAR_FSTS_REG]) & VTD_FSTS_IQE);
+    return runstate_is_running() && vtd_nested_queue_runs(n) &&
+           !n->queue.is_due && !n->sweeps;
 }

@@ -17,7 +17,6 @@
 #include "system/iothread.h"
 #include "internal.h"
 #include "thread.h"
-#include "hw/i386/vtd/trace.h"
 
 /* Return: whether there is more, for the next batch. */
 static bool serve_batch(VTDNested *n)
