@@ -12,8 +12,7 @@ if [ -n "$cache" ]; then export NVTD_CACHE=$cache; else unset NVTD_CACHE; fi
 
 for base in "$TOP"/bases/*/; do
     base=$(basename "$base")
-    root=$NVTD_OUT/qemu
-    [ "$base" = 10.0 ] || root=$NVTD_OUT/qemu-$base
+    root=$(BASE=$base "$TOP/scripts/where" | sed -n 's/^QEMU_ROOT=//p')
     if [ ! -e "$root/src/VERSION" ]; then
         skip "$base: each hook is in its function" "make BASE=$base qemu was not run"
         continue

@@ -90,7 +90,7 @@ uint32_t pasid_testdev_pri_allocation(PASIDTestdev *d);
 void pasid_testdev_pri_set_status(PASIDTestdev *d, uint16_t set);
 void pasid_testdev_pri_update_stopped(PASIDTestdev *d);
 
-/* pasid-testdev-dma.c */
+/* dma.c */
 void pasid_testdev_start(PASIDTestdev *d, unsigned channel, uint32_t command);
 void pasid_testdev_run(void *opaque);
 void pasid_testdev_wake(void *opaque);
@@ -99,7 +99,7 @@ void pasid_testdev_answered(PASIDTestdev *d, unsigned prgi, unsigned code);
 /* There will be no responses to what is outstanding. */
 void pasid_testdev_stop_waiting(PASIDTestdev *d);
 
-/* pasid-testdev-iotlb.c */
+/* iotlb.c */
 void pasid_testdev_iotlb_realize(PASIDTestdev *d);
 void pasid_testdev_iotlb_exit(PASIDTestdev *d);
 void pasid_testdev_iotlb_clear(PASIDTestdev *d);
@@ -107,7 +107,7 @@ void pasid_testdev_iotlb_clear(PASIDTestdev *d);
 MemTxResult pasid_testdev_iotlb_rw(PASIDTestdev *d, uint64_t addr, void *buf,
                                    uint64_t len, bool write);
 
-/* pasid-testdev-ats.c */
+/* ats.c */
 extern const PCIATSDeviceOps pasid_testdev_ats_ops;
 
 /**

@@ -21,7 +21,7 @@ struct VTDWalk {
     /* Since the last wait descriptor one asked to drain DMA; BQL */
     bool drain;
 
-    /* intel_iommu_ats*.c; BQL */
+    /* vtd/walk/ats*.c; BQL */
     PCIBus *bus;            /* the root bus whose devices it serves */
     bool inv_timed_out;     /* @inv_sid didn't complete an invalidation */
     uint16_t inv_sid;
