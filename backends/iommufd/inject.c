@@ -114,8 +114,8 @@ static void inject_set(Object *obj, const char *str, Error **errp)
     if (sscanf(str, "%63s %d %u %u %u", ioctl_name, &err, &count, &skip,
                &part) < 3 ||
         err < 0) {
-        error_setg(errp, "iommufd: x-inject is '%s', want 'IOCTL ERRNO COUNT "
-                   "[SKIP [PART]]' such as 'iommu-hwpt-alloc 12 1'", str);
+        error_setg(errp, "iommufd: x-inject is '%s', must be 'IOCTL ERRNO "
+                   "COUNT [SKIP [PART]]' such as 'iommu-hwpt-alloc 12 1'", str);
         return;
     }
     for (IOMMUFDIoctl nr = 0; nr < IOMMUFD_IOCTL__MAX; nr++) {

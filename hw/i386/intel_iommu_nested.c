@@ -74,7 +74,8 @@ bool vtd_nested_decide_config(IntelIOMMUState *s, Error **errp)
         return false;
     }
     if (s->nested_pri && !s->nested) {
-        error_setg(errp, "intel-iommu: pri=on wants nested=on, which is off");
+        error_setg(errp, "intel-iommu: pri=on requires nested=on, which is "
+                   "off");
         error_append_hint(errp, "It is for passed-through devices; emulated "
                           "ones request pages with ecap-nest=on,"
                           "device-iotlb=on\n");
@@ -112,8 +113,8 @@ bool vtd_nested_decide_config(IntelIOMMUState *s, Error **errp)
         return false;
     }
     if (s->nested_pri && !X86_IOMMU_DEVICE(s)->dt_supported) {
-        error_setg(errp, "intel-iommu: pri=on wants device-iotlb=on, which is "
-                   "off");
+        error_setg(errp, "intel-iommu: pri=on requires device-iotlb=on, which "
+                   "is off");
         error_append_hint(errp, "Devices request pages after a translation "
                           "request found none: add device-iotlb=on\n");
         return false;
@@ -172,7 +173,7 @@ static bool check_type(const char *name, uint32_t type, Error **errp)
 {
     if (type != IOMMU_HW_INFO_TYPE_INTEL_VTD) {
         error_setg(errp, "intel-iommu nested=on: the host IOMMU of device %s "
-                   "has type %u, want %u (Intel VT-d)", name, type,
+                   "has type %u, must be %u (Intel VT-d)", name, type,
                    IOMMU_HW_INFO_TYPE_INTEL_VTD);
         return false;
     }
@@ -184,7 +185,7 @@ static bool check_nest(const char *name, uint64_t ecap, Error **errp)
     if (!(ecap & VTD_ECAP_SMTS) || !(ecap & VTD_ECAP_NEST)) {
         error_setg(errp, "intel-iommu nested=on: the host IOMMU of device %s "
                    "has ECAP.SMTS=%d ECAP.NEST=%d (ECAP 0x%" PRIx64
-                   "), want both 1", name, !!(ecap & VTD_ECAP_SMTS),
+                   "), both must be 1", name, !!(ecap & VTD_ECAP_SMTS),
                    !!(ecap & VTD_ECAP_NEST), ecap);
         error_append_hint(errp, "Nested translation needs a host IOMMU in "
                           "scalable mode: boot the host with "
@@ -201,14 +202,14 @@ static bool check_widths(IntelIOMMUState *s, const char *name, uint64_t cap,
 
     if (width < s->aw_bits) {
         error_setg(errp, "intel-iommu nested=on: the host IOMMU of device %s "
-                   "has a %u-bit stage 2 (CAP 0x%" PRIx64 "), want %u bits "
-                   "(aw-bits)", name, width, cap, s->aw_bits);
+                   "has a %u-bit stage 2 (CAP 0x%" PRIx64 "), must be %u bits "
+                   "or more (aw-bits)", name, width, cap, s->aw_bits);
         return false;
     }
     if (s->fs5lp && !(cap & VTD_CAP_5LP)) {
         error_setg(errp, "intel-iommu nested=on: the host IOMMU of device %s "
-                   "has CAP.FS5LP=0 (CAP 0x%" PRIx64 "), want 1 for fs5lp=on",
-                   name, cap);
+                   "has CAP.FS5LP=0 (CAP 0x%" PRIx64 "), must be 1 for "
+                   "fs5lp=on", name, cap);
         return false;
     }
     return true;
@@ -249,7 +250,7 @@ static bool check_pasid(IOMMUFDNesting *nesting, const char *name,
     }
     if (!bits) {
         error_setg(errp, "intel-iommu nested=on: the host IOMMU of device %s "
-                   "has ECAP.PASID=0 (ECAP 0x%" PRIx64 "), want 1 for "
+                   "has ECAP.PASID=0 (ECAP 0x%" PRIx64 "), must be 1 for "
                    "pasid=on", name, ecap);
         error_append_hint(errp, "Leave pasid=on out\n");
         return false;

@@ -138,7 +138,7 @@ static void test_cold(gconstpointer data)
 static char *refusal(Caps told, Caps host)
 {
     if (told.fs5lp && !host.fs5lp) {
-        return g_strdup_printf("has CAP.FS5LP=0 (CAP 0x%" PRIx64 "), want 1",
+        return g_strdup_printf("has CAP.FS5LP=0 (CAP 0x%" PRIx64 "), must be 1",
                                host_register("cap"));
     }
     if (told.fs1gp && !host.fs1gp) {

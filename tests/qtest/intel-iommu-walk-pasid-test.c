@@ -399,8 +399,8 @@ static const struct {
     const char *props;      /* of the device, JSON */
     const char *why;        /* in the message; NULL: it is taken */
 } realize_rows[] = {
-    { "'bus': 'rp0', 'acs': true", "acs=on needs multifunction=on" },
-    { "'bus': 'rp0', 'ats': false", "pri=on needs ats=on" },
+    { "'bus': 'rp0', 'acs': true", "acs=on requires multifunction=on" },
+    { "'bus': 'rp0', 'ats': false", "pri=on requires ats=on" },
     { "'bus': 'rp0', 'pasid-bits': 21", "a PASID has 20 at most" },
     { "'bus': 'rp0', 'acs': true, 'multifunction': true", NULL },
     { "'bus': 'rp1', 'flr': false, 'ats': false, 'pri': false", NULL },

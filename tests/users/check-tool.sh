@@ -21,8 +21,8 @@ assert results.count('pass') == answer['passed'], 'the number of passed ones'
 assert results.count('warn') == answer['warnings'], 'the number of warnings'
 assert status == (answer['failed'] > 0), f'status {status}'
 for check in answer['checks']:
-    assert set(check) - {'mend'} == {'check', 'subject', 'result', 'text'}, check
-    assert ('mend' in check) == (check['result'] in ('warn', 'fail')), check
+    assert set(check) - {'fix'} == {'check', 'subject', 'result', 'text'}, check
+    assert ('fix' in check) == (check['result'] in ('warn', 'fail')), check
 assert len(sys.argv) < 4 or any(check['check'] == sys.argv[3] and
                                 check['result'] == 'fail'
                                 for check in answer['checks']), answer
@@ -35,10 +35,10 @@ try "$tool" --json --memory 1T --no-dry-run ffff:ff:1f.7
 check "a device that is not there" judge device
 try "$tool" ffff:ff:1f.7
 check "a failure is an exit status" test "$status" = 1
-check "and a line with a mend" grep -A1 '^FAIL  ffff:ff:1f.7: no such PCI device' "$work/out.txt"
+check "and a line with a fix" grep -A1 '^FAIL  ffff:ff:1f.7: no such PCI device' "$work/out.txt"
 try "$tool" --memory 12Q
 check "a size that is none is refused" test "$status" = 2
-check "with what was seen" said "--memory is '12Q', want a size such as 4G"
+check "with what was seen" said "--memory is '12Q', must be a size such as 4G"
 try "$tool" --nonsense
 check "an unknown option gets the usage" said "usage: nested-vtd-check"
 finish

@@ -25,14 +25,14 @@ typedef enum Result {
 /* report.c */
 
 /**
- * report: One line, and its mend.
+ * report: One line, and its fix.
  * @check: a name for scripts, such as "iommu-nest"
  * @subject: "host", an IOMMU or a device
- * @mend: what to do about a WARN or a FAIL; NULL for the others
+ * @fix: what to do about a WARN or a FAIL; NULL for the others
  * @format: what was found, and if that is not enough what is wanted
  */
 void report(Result result, const char *check, const char *subject,
-            const char *mend, const char *format, ...)
+            const char *fix, const char *format, ...)
     __attribute__((format(printf, 5, 6)));
 
 /* Prints all that was reported.  Return: the number of CHECK_FAIL. */

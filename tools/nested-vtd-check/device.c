@@ -147,18 +147,18 @@ static void check_unit_of(const char *bdf)
 
 static bool check_driver(const char *bdf)
 {
-    char driver[64], mend[256];
+    char driver[64], fix[256];
     bool any = read_link(driver, sizeof(driver), DEVICES "/%s/driver", bdf);
 
     if (any && !strcmp(driver, "vfio-pci")) {
         report(CHECK_PASS, "device-driver", bdf, NULL, "bound to vfio-pci");
         return true;
     }
-    snprintf(mend, sizeof(mend), "driverctl set-override %s vfio-pci, or write "
+    snprintf(fix, sizeof(fix), "driverctl set-override %s vfio-pci, or write "
              "vfio-pci to " DEVICES "/%s/driver_override, unbind it and write "
              "its address to /sys/bus/pci/drivers_probe", bdf, bdf);
-    report(CHECK_FAIL, "device-driver", bdf, mend, "bound to %s, want vfio-pci",
-           any ? driver : "no driver");
+    report(CHECK_FAIL, "device-driver", bdf, fix, "bound to %s, must be "
+           "vfio-pci", any ? driver : "no driver");
     return false;
 }
 
@@ -221,9 +221,9 @@ static void check_group(const char *bdf)
                "uses:%s", number, group.others);
     } else if (group.endpoints > 1) {
         report(CHECK_WARN, "device-group", bdf, "pass through one of them: the "
-               "host has one page table for a group, nested=on wants one for "
-               "each device", "its IOMMU group %s has %u devices, none used by "
-               "the host", number, group.endpoints);
+               "host has one page table for a group, nested=on requires one "
+               "for each device", "its IOMMU group %s has %u devices, "
+               "none used by the host", number, group.endpoints);
     } else {
         report(CHECK_PASS, "device-group", bdf, NULL, "it is the only device of "
                "its IOMMU group %s", number);

@@ -27,9 +27,9 @@ typedef struct DryRun {
     uint32_t nested;
 } DryRun;
 
-static bool failed(DryRun *d, const char *what, const char *mend)
+static bool failed(DryRun *d, const char *what, const char *fix)
 {
-    report(CHECK_FAIL, "dry-run", d->bdf, mend, "%s: %s", what,
+    report(CHECK_FAIL, "dry-run", d->bdf, fix, "%s: %s", what,
            strerror(errno));
     return false;
 }
@@ -83,7 +83,7 @@ static bool read_info(DryRun *d)
     }
     if (cmd.out_data_type != IOMMU_HW_INFO_TYPE_INTEL_VTD) {
         report(CHECK_FAIL, "dry-run", d->bdf, "nested=on is for Intel VT-d",
-               "its IOMMU is of type %u, want %u", cmd.out_data_type,
+               "its IOMMU is of type %u, must be %u", cmd.out_data_type,
                IOMMU_HW_INFO_TYPE_INTEL_VTD);
         return false;
     }

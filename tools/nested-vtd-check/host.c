@@ -107,11 +107,11 @@ static void check_version(void)
     uname(&uts);
     vtd_host_kernel_version(&kernel, uts.release);
     if (vtd_host_kernel_at_least(&kernel, OLDEST_MAJOR, OLDEST_MINOR)) {
-        report(CHECK_PASS, "kernel-version", "host", NULL, "Linux %s, want "
-               "%u.%u or later", uts.release, OLDEST_MAJOR, OLDEST_MINOR);
+        report(CHECK_PASS, "kernel-version", "host", NULL, "Linux %s, must "
+               "be %u.%u or later", uts.release, OLDEST_MAJOR, OLDEST_MINOR);
     } else {
         report(CHECK_FAIL, "kernel-version", "host", "boot a newer kernel",
-               "Linux %s, want %u.%u or later", uts.release, OLDEST_MAJOR,
+               "Linux %s, must be %u.%u or later", uts.release, OLDEST_MAJOR,
                OLDEST_MINOR);
     }
 }
@@ -121,7 +121,7 @@ static void check_options(void)
     static const char *const options[] = {
         "INTEL_IOMMU", "IOMMUFD", "VFIO_PCI", "VFIO_DEVICE_CDEV",
     };
-    char missing[256] = "", mend[512];
+    char missing[256] = "", fix[512];
     bool unknown = false;
 
     for (unsigned i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
@@ -140,9 +140,9 @@ static void check_options(void)
                "neither /proc/config.gz nor /boot/config-* tells the kernel's "
                "configuration");
     } else if (missing[0]) {
-        snprintf(mend, sizeof(mend), "use a kernel that is built with%s",
+        snprintf(fix, sizeof(fix), "use a kernel that is built with%s",
                  missing);
-        report(CHECK_FAIL, "kernel-config", "host", mend,
+        report(CHECK_FAIL, "kernel-config", "host", fix,
                "the kernel lacks%s", missing);
     } else {
         report(CHECK_PASS, "kernel-config", "host", NULL, "the kernel has "
@@ -228,11 +228,11 @@ void check_memlock(uint64_t memory)
         report(CHECK_FAIL, "memlock", "host", "raise memlock in "
                "/etc/security/limits.conf, LimitMEMLOCK= of a systemd unit, or "
                "<hard_limit> of libvirt's <memtune>", "RLIMIT_MEMLOCK is "
-               "%" PRIu64 " bytes, want %" PRIu64 " for the guest's memory",
+               "%" PRIu64 " bytes, must be %" PRIu64 " for the guest's memory",
                (uint64_t)limit.rlim_cur, memory);
     } else {
         report(CHECK_PASS, "memlock", "host", NULL, "RLIMIT_MEMLOCK is "
-               "%" PRIu64 " bytes, want %" PRIu64, (uint64_t)limit.rlim_cur,
+               "%" PRIu64 " bytes, must be %" PRIu64, (uint64_t)limit.rlim_cur,
                memory);
     }
 }

@@ -26,7 +26,7 @@ static const struct {
     unsigned bit;
     bool in_cap;        /* otherwise in ECAP_REG */
     bool required;
-    const char *mend;
+    const char *fix;
 } capabilities[] = {
     { "iommu-smts", "ECAP.SMTS", 43, false, true,
       "this unit has no scalable mode; use a device behind another one, or a "
@@ -110,8 +110,8 @@ static void check_capability(const char *name, const Unit *unit, unsigned i,
                capabilities[i].name);
     } else {
         report(capabilities[i].required ? lack : CHECK_WARN,
-               capabilities[i].check, name, capabilities[i].mend,
-               "%s=0 (%s 0x%" PRIx64 "), want 1", capabilities[i].name,
+               capabilities[i].check, name, capabilities[i].fix,
+               "%s=0 (%s 0x%" PRIx64 "), must be 1", capabilities[i].name,
                capabilities[i].in_cap ? "CAP" : "ECAP",
                capabilities[i].in_cap ? unit->cap : unit->ecap);
     }
@@ -123,12 +123,13 @@ static void check_widths(const char *name, const Unit *unit, Result lack)
 
     if (width >= WANT_WIDTH) {
         report(CHECK_PASS, "iommu-width", name, NULL, "stage 2 has %u bits, "
-               "want %u (CAP.SAGAW and CAP.MGAW)", width, WANT_WIDTH);
+               "must be %u or more (CAP.SAGAW and CAP.MGAW)", width,
+               WANT_WIDTH);
     } else {
         report(lack, "iommu-width", name, "use a device behind another unit, "
                "or caching-mode=on with aw-bits=39 in place of nested=on",
-               "stage 2 has %u bits (CAP 0x%" PRIx64 "), want %u", width,
-               unit->cap, WANT_WIDTH);
+               "stage 2 has %u bits (CAP 0x%" PRIx64 "), must be %u or "
+               "more", width, unit->cap, WANT_WIDTH);
     }
     report(CHECK_INFO, "iommu-fs5lp", name, NULL, "CAP.FS5LP=%d: %s",
            !!(unit->cap & BIT(60)), unit->cap & BIT(60) ?

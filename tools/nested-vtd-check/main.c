@@ -117,7 +117,7 @@ int main(int argc, char **argv)
         switch (option) {
         case 'm':
             if (!parse_size(optarg, &memory)) {
-                fprintf(stderr, "nested-vtd-check: --memory is '%s', want a "
+                fprintf(stderr, "nested-vtd-check: --memory is '%s', must be a "
                         "size such as 4G\n", optarg);
                 return 2;
             }
@@ -137,7 +137,7 @@ int main(int argc, char **argv)
         }
     }
     if (argc - optind > MAX_DEVICES) {
-        fprintf(stderr, "nested-vtd-check: %d devices, want at most %d\n",
+        fprintf(stderr, "nested-vtd-check: %d devices, must be %d at most\n",
                 argc - optind, MAX_DEVICES);
         return 2;
     }

@@ -15,7 +15,7 @@ typedef struct Line {
     const char *check;
     char *subject;
     char *text;
-    char *mend;
+    char *fix;
 } Line;
 
 static Line *lines;
@@ -31,7 +31,7 @@ static void *must(void *pointer)
 }
 
 void report(Result result, const char *check, const char *subject,
-            const char *mend, const char *format, ...)
+            const char *fix, const char *format, ...)
 {
     char text[1024];
     va_list ap;
@@ -46,7 +46,7 @@ void report(Result result, const char *check, const char *subject,
         .check = check,
         .subject = must(strdup(subject)),
         .text = must(strdup(text)),
-        .mend = mend ? must(strdup(mend)) : NULL,
+        .fix = fix ? must(strdup(fix)) : NULL,
     };
 }
 
@@ -68,8 +68,8 @@ static void print_text(void)
         const Line *line = &lines[i];
 
         printf("%s  %s: %s\n", names[line->result], line->subject, line->text);
-        if (line->mend) {
-            printf("      mend: %s\n", line->mend);
+        if (line->fix) {
+            printf("      fix: %s\n", line->fix);
         }
     }
     printf("%u passed, %u warnings, %u failed\n", count(CHECK_PASS),
@@ -106,9 +106,9 @@ static void print_json(void)
         print_string("check", line->check, ", ");
         print_string("subject", line->subject, ", ");
         print_string("result", names[line->result], ", ");
-        print_string("text", line->text, line->mend ? ", " : "");
-        if (line->mend) {
-            print_string("mend", line->mend, "");
+        print_string("text", line->text, line->fix ? ", " : "");
+        if (line->fix) {
+            print_string("fix", line->fix, "");
         }
         printf(" }");
     }

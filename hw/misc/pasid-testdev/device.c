@@ -421,12 +421,12 @@ static bool check_properties(PASIDTestdev *d, Error **errp)
         return false;
     }
     if (d->pri && !d->ats) {
-        error_setg(errp, "pasid-testdev: pri=on needs ats=on");
+        error_setg(errp, "pasid-testdev: pri=on requires ats=on");
         return false;
     }
     if (d->acs && !PCI_FUNC(d->parent_obj.devfn) &&
         !(d->parent_obj.cap_present & QEMU_PCI_CAP_MULTIFUNCTION)) {
-        error_setg(errp, "pasid-testdev: acs=on needs multifunction=on, as a "
+        error_setg(errp, "pasid-testdev: acs=on requires multifunction=on: a "
                    "single function has no other to be kept apart from");
         return false;
     }

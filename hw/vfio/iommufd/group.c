@@ -58,8 +58,8 @@ static bool group_check_other(const VFIODevice *vbasedev,
     if (group == group_other) {
         error_setg(errp, "shares IOMMU group %d of the host with %s, which "
                    "this VM has too: the host has one page table for the "
-                   "group, a nesting vIOMMU wants one for each device", group,
-                   other->name);
+                   "group, a nesting vIOMMU requires one for each device",
+                   group, other->name);
         error_append_hint(errp, "Pass through one device of the group only\n");
         return false;
     }

@@ -132,8 +132,8 @@ static uint16_t choose_offset(VFIOPCIDevice *vdev,
     }
     if (!is_free(&vdev->pdev, offset)) {
         error_setg(errp, "no room for a PASID capability at 0x%x of the "
-                   "device's config space, want 8 bytes that read as 0, at a "
-                   "multiple of 4 from 0x%x on", offset,
+                   "device's config space: it requires 8 bytes that read as 0, "
+                   "at a multiple of 4 from 0x%x on", offset,
                    PCI_CONFIG_SPACE_SIZE);
         error_append_hint(errp, "x-pasid-cap-offset names another place\n");
         return 0;

@@ -99,15 +99,15 @@ bool vtd_nested_set_device(IntelIOMMUState *s, PCIBus *bus, int devfn,
 
     if (!idev) {
         error_setg(errp, "intel-iommu nested=on: device %s uses the legacy "
-                   "VFIO container, want an iommufd", hiod->name);
+                   "VFIO container, must use an iommufd", hiod->name);
         error_append_hint(errp, "Add -object iommufd,id=iommufd0 and "
                           "iommufd=iommufd0 to the vfio-pci device\n");
         return false;
     }
     if (hiod->aliased_bus != bus || hiod->aliased_devfn != devfn) {
         error_setg(errp, "intel-iommu nested=on: device %s is behind a PCI "
-                   "bridge that gives it requester ID %02x:%02x.%x, want a "
-                   "requester ID of its own", hiod->name,
+                   "bridge that gives it requester ID %02x:%02x.%x, must have "
+                   "a requester ID of its own", hiod->name,
                    pci_bus_num(hiod->aliased_bus),
                    PCI_SLOT(hiod->aliased_devfn),
                    PCI_FUNC(hiod->aliased_devfn));
@@ -117,7 +117,7 @@ bool vtd_nested_set_device(IntelIOMMUState *s, PCIBus *bus, int devfn,
     }
     if (!idev->stage2_hwpt_id) {
         error_setg(errp, "intel-iommu nested=on: device %s was attached to "
-                   "no nest parent, want one", hiod->name);
+                   "no nest parent, must be attached to one", hiod->name);
         return false;
     }
     assert(!g_hash_table_contains(n->devices, &key));

@@ -11,7 +11,7 @@
 bool vtd_nested_decide_config(IntelIOMMUState *s, Error **errp)
 {
     if (s->nested || s->nested_pri) {
-        error_setg(errp, "intel-iommu: nested=on needs an iommufd, and this "
+        error_setg(errp, "intel-iommu: nested=on requires iommufd, and this "
                    "QEMU was built without CONFIG_IOMMUFD");
         return false;
     }

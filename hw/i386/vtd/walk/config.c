@@ -72,7 +72,7 @@ static bool check_without_nest(IntelIOMMUState *s, Error **errp)
     const WalkFeature *f = find_changed_feature(s);
 
     if (s->fs5lp && !s->nested) {
-        error_setg(errp, "intel-iommu: fs5lp=on needs a unit that walks 5 "
+        error_setg(errp, "intel-iommu: fs5lp=on requires a unit that walks 5 "
                    "levels: add nested=on or ecap-nest=on");
         return false;
     }

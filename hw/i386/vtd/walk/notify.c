@@ -21,8 +21,9 @@ bool vtd_walk_check_notifier(IntelIOMMUState *s, VTDAddressSpace *as,
     if (!s->ecap_nest || !(flags & IOMMU_NOTIFIER_MAP)) {
         return true;
     }
-    error_setg(errp, "intel-iommu: device %02x:%02x.%x wants its mappings "
-               "shadowed (VFIO, vhost-vdpa), which ecap-nest=on does not",
+    error_setg(errp, "intel-iommu: device %02x:%02x.%x requires shadowed "
+               "mappings (VFIO, vhost-vdpa), which ecap-nest=on does not "
+               "make",
                pci_bus_num(as->bus), PCI_SLOT(as->devfn), PCI_FUNC(as->devfn));
     error_append_hint(errp, "ecap-nest=on is for emulated devices: leave it "
                       "out, and use caching-mode=on or nested=on\n");
