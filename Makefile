@@ -3,7 +3,7 @@
 # The front door; the work is in scripts/.  "make help" lists the targets.
 
 GUESTS = bookworm trixie backports
-SUITES = scripts qemu qtest hostvm oldest guests plug threads sanitize selftests users demo
+SUITES = scripts qemu qtest hostvm oldest guests threads sanitize selftests users demo
 OUT = $(or $(NVTD_OUT),$(CURDIR)/build)
 
 # The scripts start makes of their own, with the processors they find.
@@ -128,10 +128,10 @@ check-oldest: packages-hostvm qemu tools host-kernel-oldest
 check-kernels: packages-hostvm qemu tools selftests
 	@scripts/check-kernels
 
-check-guests check-plug: guest-kernels
+check-guests: guest-kernels
 check-hostvm: tools selftests
 check-selftests: selftests
-check-hostvm check-guests check-plug check-selftests check-threads check-demo: packages-hostvm qemu host-kernel
+check-hostvm check-guests check-selftests check-threads check-demo: packages-hostvm qemu host-kernel
 	@scripts/check $(@:check-%=%)
 
 coverage: packages-coverage packages-hostvm packages-build tools host-kernel guest-kernels selftests

@@ -3,25 +3,30 @@
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Needs a pasid-testdev, and for the rows "storm" and "unplug" a second one.  What
+ * Needs a pasid-testdev, and for the rows "storm" and "unplug" another.  What
  * a guest sees of registers and queue is in intel-iommu-nested-doorbell-test.
  */
 
 #include "qemu/osdep.h"
+#include <linux/iommufd.h>
 #include <sys/mman.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/user.h>
 #include "qemu/atomic.h"
 #include "hw/i386/intel_iommu_internal.h"
 #include "qobject/qdict.h"
+#include "qobject/qlist.h"
 #include "libqos/number-from.h"
 #include "libqos/patience.h"
 #include "intel-iommu-nested-steps.h"
 #include "intel-iommu-nested-pasid-world.h"
 
-#define UNIT            "nested=on,iothread=io0"
+/* Of each machine here: VTD_TEST_PROPS */
+#define THREAD          ",iothread=io0"
 #define PORT            3
 #define PORT_BUS        1
-#define ROOT_PORT       "-object iothread,id=io0 " \
-                        "-device pcie-root-port,id=rp,chassis=1,slot=1," \
+#define ROOT_PORT       "-device pcie-root-port,id=rp,chassis=1,slot=1," \
                         "addr=" stringify(PORT)
 
 /* ACPI PCI hotplug of Q35, QEMU's docs/specs/acpi_pci_hotplug.rst */
@@ -30,6 +35,9 @@
 #define PCIHP_SELECT    0x10
 
 #define BYTES           64
+
+/* Where the thread enters or leaves the kernel, until it makes a call */
+#define THREAD_STOPS    1000
 
 /* Those who map, unmap and wait; each has a page, and an IOVA of its own. */
 #define WRITERS         3
@@ -87,7 +95,6 @@ static void start(World *w, int ram_fd)
         "mem-path=/proc/%d/fd/%d -machine memory-backend=ram", getpid(),
         ram_fd);
     const NestedMachine machine = {
-        .props = UNIT,
         .memory = ram_fd < 0 ? NULL : memory,
     };
 
@@ -177,6 +184,81 @@ static void test_together(void)
     g_assert_cmpint(nested_calls(&w.n, "iommu-hwpt-invalidate"), ==, calls + 1);
     g_assert_cmpint(nested_counter(&w.n, "invalidation-entries"), ==,
                     entries + 8);
+    g_assert_cmpint(probe(&w), ==, TO_B);
+    stop(&w);
+}
+
+/* The thread, held up by ptrace() where it enters the kernel */
+
+static pid_t thread_id(World *w)
+{
+    QDict *reply = qtest_qmp(w->n.qts, "{'execute': 'query-iothreads'}");
+    QDict *thread = qobject_to(QDict,
+                               qlist_peek(qdict_get_qlist(reply, "return")));
+    pid_t tid = qdict_get_int(thread, "thread-id");
+
+    qobject_unref(reply);
+    return tid;
+}
+
+static void thread_wait_stop(pid_t tid)
+{
+    int status;
+
+    g_assert_cmpint(waitpid(tid, &status, __WALL), ==, tid);
+    g_assert_true(WIFSTOPPED(status));
+}
+
+static void thread_stop(pid_t tid)
+{
+    g_assert_cmpint(ptrace(PTRACE_SEIZE, tid, NULL, NULL), ==, 0);
+    g_assert_cmpint(ptrace(PTRACE_INTERRUPT, tid, NULL, NULL), ==, 0);
+    thread_wait_stop(tid);
+}
+
+/* Goes on to its next IOMMU_HWPT_INVALIDATE, which is not made yet. */
+static void thread_to_invalidation(pid_t tid)
+{
+    struct user_regs_struct regs = {};
+    unsigned stops = 0;
+
+    while (!(regs.orig_rax == SYS_ioctl && regs.rsi == IOMMU_HWPT_INVALIDATE) &&
+           has_patience(&stops, THREAD_STOPS)) {
+        g_assert_cmpint(ptrace(PTRACE_SYSCALL, tid, NULL, NULL), ==, 0);
+        thread_wait_stop(tid);
+        g_assert_cmpint(ptrace(PTRACE_GETREGS, tid, NULL, &regs), ==, 0);
+    }
+}
+
+/*
+ * A wait is over when what it waits for is sent, and not before: with the thread
+ * held up before the call, the status of each of two is as it was.
+ */
+static void test_order(void)
+{
+    pid_t tid;
+    World w;
+
+    start(&w, -1);
+    tid = thread_id(&w);
+    g_assert_cmpint(probe(&w), ==, TO_A);
+    nested_map_src(&w.n, PAGE_B);
+    thread_stop(tid);
+    for (unsigned i = 0; i < 2; i++) {
+        put(&w, QVTD_INV_PIOTLB_PAGE(DID, 0), IOVA_SRC + 2 * PAGE * (1 - i));
+        put(&w, VTD_INV_DESC_WAIT | VTD_INV_DESC_WAIT_SW |
+            7ULL << VTD_INV_DESC_WAIT_DATA_SHIFT, WRITER_STATUS(i));
+    }
+    qvtd_queue_submit(w.n.vtd);
+    thread_to_invalidation(tid);
+    for (unsigned i = 0; i < 2; i++) {
+        g_assert_cmpuint(qtest_readl(w.n.qts, WRITER_STATUS(i)), ==, 0);
+    }
+    g_assert_cmpint(ptrace(PTRACE_DETACH, tid, NULL, NULL), ==, 0);
+    qvtd_queue_settle(w.n.vtd);
+    for (unsigned i = 0; i < 2; i++) {
+        g_assert_cmpuint(qtest_readl(w.n.qts, WRITER_STATUS(i)), ==, 7);
+    }
     g_assert_cmpint(probe(&w), ==, TO_B);
     stop(&w);
 }
@@ -484,11 +566,13 @@ static void test_storm(void)
 
 int main(int argc, char **argv)
 {
+    g_setenv("VTD_TEST_PROPS", THREAD, true);
     if (!nested_test_init(&argc, &argv)) {
         return 0;
     }
     qtest_add_func("/intel-iommu/nested/thread/unmap", test_unmap);
     qtest_add_func("/intel-iommu/nested/thread/together", test_together);
+    qtest_add_func("/intel-iommu/nested/thread/order", test_order);
     qtest_add_func("/intel-iommu/nested/thread/failure", test_failure);
     qtest_add_func("/intel-iommu/nested/thread/unplug", test_unplug);
     qtest_add_func("/intel-iommu/nested/thread/storm", test_storm);

@@ -65,6 +65,7 @@ struct VTDNested {
     GHashTable *devices;        /* VTDNestedDevice by its bus and devfn */
     GHashTable *hwpts;          /* VTDNestedHwpt by its VTDNestedStage1 */
     GHashTable *tags;           /* VTDNestedTag by domain-id and PASID */
+    VTDNestedTag *last_tag;     /* of them, that was found last; or NULL */
     QSIMPLEQ_HEAD(, VTDNestedHwpt) dirty;  /* with invalidations pending */
     QLIST_HEAD(, VTDNestedFaultQueue) fault_queues;     /* one a device */
     GHashTable *groups;         /* VTDNestedGroup by requester ID and index */

@@ -30,8 +30,25 @@ VTDNestedTag *vtd_nested_tag_find(VTDNested *n, uint16_t domain_id,
                                   uint32_t pasid)
 {
     VTDNestedTag key = { .domain_id = domain_id, .pasid = pasid };
+    VTDNestedTag *tag = n->last_tag;
 
-    return g_hash_table_lookup(n->tags, &key);
+    /* What a guest submits in a row is mostly about one table. */
+    if (tag && tag_equal(tag, &key)) {
+        return tag;
+    }
+    tag = g_hash_table_lookup(n->tags, &key);
+    if (tag) {
+        n->last_tag = tag;
+    }
+    return tag;
+}
+
+static void tag_remove(VTDNested *n, VTDNestedTag *tag)
+{
+    if (n->last_tag == tag) {
+        n->last_tag = NULL;
+    }
+    g_hash_table_remove(n->tags, tag);
 }
 
 VTDNestedTag *vtd_nested_tag_get(VTDNested *n, uint16_t domain_id,
@@ -64,8 +81,8 @@ void vtd_nested_tag_put(VTDNested *n, VTDNestedTag *tag)
     }
     any = vtd_nested_tag_find(n, tag->domain_id, VTD_NESTED_ANY_PASID);
     QLIST_REMOVE(tag, next);
-    g_hash_table_remove(n->tags, tag);
+    tag_remove(n, tag);
     if (QLIST_EMPTY(&any->same_domain)) {
-        g_hash_table_remove(n->tags, any);
+        tag_remove(n, any);
     }
 }
