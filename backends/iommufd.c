@@ -27,7 +27,7 @@
 #include <linux/vfio.h>
 
 #define DEV_IOMMU "/dev/iommu"
-/* How often an ioctl is made that ends with EINTR or EAGAIN */
+/* How often an ioctl is tried that ends with EINTR or EAGAIN */
 #define IOMMUFD_TRIES 8
 
 static const struct {
@@ -79,9 +79,9 @@ static int iommufd_backend_call_once(IOMMUFDBackend *be, IOMMUFDIoctl nr,
 }
 
 /*
- * EINTR and EAGAIN mean that the kernel undid what it had begun, and may do
- * better at once.  An invalidation is the exception: it reports how far it
- * came in the struct, which iommufd_backend_invalidate_hwpt() hands on.
+ * After EINTR and EAGAIN the kernel has undone its work, and a second try may
+ * succeed.  An invalidation is the exception: the struct reports its progress,
+ * which iommufd_backend_invalidate_hwpt() returns.
  */
 int iommufd_backend_call(IOMMUFDBackend *be, IOMMUFDIoctl nr, int fd,
                          void *arg)
@@ -175,7 +175,7 @@ bool iommufd_backend_alloc_ioas(IOMMUFDBackend *be, uint32_t *ioas_id,
 static void iommufd_explain_map_failure(hwaddr iova, ram_addr_t size, int err)
 {
     if (err == EFAULT) {
-        /* A guest with a shadowed vIOMMU can provoke it, hence once. */
+        /* A guest with a shadowed vIOMMU can cause it, hence once. */
         warn_report_once("IOMMU_IOAS_MAP cannot map 0x%" PRIx64 " bytes at "
                          "IOVA 0x%" HWADDR_PRIx " (a PCI BAR?): other "
                          "devices cannot reach it by DMA", (uint64_t)size,
@@ -220,9 +220,9 @@ int iommufd_backend_unmap_dma(IOMMUFDBackend *be, uint32_t ioas_id,
 
     if (ret == -ENOENT) {
         /*
-         * The range is empty, which is all that was wanted.  VFIO's type1
-         * says success here, and callers rely on it: a guest's flush covers
-         * more than was ever mapped.
+         * The range is already empty.  VFIO's type1 returns success here, and
+         * callers rely on it: a guest's flush covers more than was ever
+         * mapped.
          */
         trace_iommufd_backend_unmap_dma_non_exist(be->fd, ioas_id, iova, size,
                                                   ret);
@@ -230,7 +230,7 @@ int iommufd_backend_unmap_dma(IOMMUFDBackend *be, uint32_t ioas_id,
     }
     trace_iommufd_backend_unmap_dma(be->fd, ioas_id, iova, size, ret);
     if (!ret) {
-        /* length comes back as what was there to unmap. */
+        /* The kernel sets length to the number of bytes unmapped. */
         iommufd_objects_unmapped(be->objects, ioas_id, cmd.length);
     }
     return ret;
@@ -271,7 +271,7 @@ bool iommufd_backend_get_device_info(IOMMUFDBackend *be, uint32_t devid,
     return true;
 }
 
-/* What the kernel's IOMMU_HWPT_ALLOC means by its errno. */
+/* The meaning of IOMMU_HWPT_ALLOC's errno */
 static const char *iommufd_hwpt_alloc_reason(int err, uint32_t flags,
                                              uint32_t data_type)
 {

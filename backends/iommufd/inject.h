@@ -18,7 +18,7 @@
 int iommufd_inject_ioctl(IOMMUFDBackend *be, IOMMUFDIoctl nr, int fd,
                          unsigned long request, void *arg);
 
-/* Shall a call that is no ioctl fail?  With errno set, then. */
+/* Whether a call that is no ioctl must fail; sets errno then. */
 bool iommufd_inject_fails(IOMMUFDBackend *be, IOMMUFDIoctl nr);
 
 void iommufd_inject_init(IOMMUFDBackend *be);

@@ -31,9 +31,9 @@ void iommufd_objects_unmapped(IOMMUFDObjects *objects, uint32_t ioas_id,
                               uint64_t size);
 void iommufd_objects_failed(IOMMUFDObjects *objects, IOMMUFDIoctl nr, int err);
 
-/* What of it is in x-query-iommufd's answer */
+/* Its part of x-query-iommufd's answer */
 void iommufd_objects_query(IOMMUFDObjects *objects, IommufdInfo *info);
-/* Looks at HWPTs and attachments that the answers took so far */
+/* HWPTs and attachments that the answers visited so far */
 uint64_t iommufd_objects_looks(const IOMMUFDObjects *objects);
 IommufdErrorCountList *iommufd_objects_errors(IOMMUFDObjects *objects,
                                               IOMMUFDIoctl nr);

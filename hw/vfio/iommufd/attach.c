@@ -13,8 +13,8 @@
 #include "internal.h"
 
 /*
- * Linux 6.15 appended a PASID to the structs of both ioctls, and QEMU's
- * headers are older.  argsz tells the kernel which of the two it is given.
+ * Linux 6.15 appended a PASID to the structs of both ioctls; QEMU's headers
+ * are older.  argsz says which of the two it is.
  */
 #ifndef VFIO_DEVICE_ATTACH_PASID
 #define VFIO_DEVICE_ATTACH_PASID (1 << 0)

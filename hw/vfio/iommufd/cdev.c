@@ -80,8 +80,8 @@ out_prepend:
 }
 
 /*
- * Linux 6.17 appended a token to the struct, and QEMU's headers are older.
- * argsz tells the kernel which of the two it is given.
+ * Linux 6.17 appended a token to the struct; QEMU's headers are older.  argsz
+ * says which of the two it is.
  */
 #ifndef VFIO_DEVICE_BIND_FLAG_TOKEN
 #define VFIO_DEVICE_BIND_FLAG_TOKEN (1 << 0)
@@ -95,7 +95,7 @@ typedef struct VFIOBind {
     uint64_t token_uuid_ptr;    /* to the 16 bytes, as the text has them */
 } VFIOBind;
 
-/* Return: what a VF and the driver of its PF both know, or NULL. */
+/* Return: the token that a VF shares with its PF's driver, or NULL. */
 static const QemuUUID *device_token(const VFIODevice *vbasedev)
 {
     const VFIOPCIDevice *vdev;
@@ -187,7 +187,7 @@ out_disconnect:
     return false;
 }
 
-/* There is no unbind ioctl: closing the device's file, which follows, is it. */
+/* There is no unbind ioctl: closing the device's file unbinds it. */
 static void cdev_unbind(VFIODevice *vbasedev)
 {
     Error *err = NULL;
@@ -224,7 +224,7 @@ static bool cdev_read_info(VFIODevice *vbasedev, Error **errp)
     return true;
 }
 
-/* May the device live in @as?  A nesting vIOMMU has a say in it. */
+/* May the device be in @as?  A nesting vIOMMU may refuse it. */
 static bool cdev_check_nesting(VFIODevice *vbasedev, AddressSpace *as,
                                Error **errp)
 {

@@ -11,7 +11,7 @@
 #include "hw/pci/pci.h"
 #include "internal.h"
 
-/* Of config space, as the kernel shows it; 0 for what cannot be read. */
+/* Reads config space as the kernel shows it; 0 if it cannot be read. */
 static uint32_t device_config_read(VFIODevice *vbasedev, uint64_t offset)
 {
     uint32_t val;
@@ -21,8 +21,8 @@ static uint32_t device_config_read(VFIODevice *vbasedev, uint64_t offset)
 }
 
 /*
- * Whether the host kernel enabled the device's page requests.  No ioctl tells;
- * the PRI capability does, which VFIO shows as the hardware has it.
+ * Whether the host kernel enabled the device's page requests.  No ioctl
+ * reports it; VFIO shows the PRI capability as the hardware has it.
  */
 static bool device_requests_pages(VFIODevice *vbasedev)
 {

@@ -30,7 +30,7 @@ int vfio_iommufd_set_dirty_tracking(const VFIOContainerBase *bcontainer,
     return 0;
 
 out_undo:
-    /* All of them or none; a failure here has no better outcome to offer. */
+    /* All of them or none; if this fails too, there is nothing left to try. */
     failed = hwpt;
     QLIST_FOREACH(hwpt, &container->hwpt_list, next) {
         if (hwpt == failed) {

@@ -15,7 +15,7 @@
 #include "qapi/error.h"
 #include "internal.h"
 
-/* By its file, as that is all that is known of a device passed by fd=. */
+/* By its file: a device passed by fd= has no other name. */
 int vfio_iommufd_group_of(const VFIODevice *vbasedev)
 {
     g_autofree char *link = NULL;

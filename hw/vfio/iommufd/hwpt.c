@@ -51,7 +51,7 @@ static HwptShare hwpt_share(VFIODevice *vbasedev,
             hwpt_publish(vbasedev, hwpt);
             return HWPT_SHARED;
         }
-        /* EINVAL is the kernel's word for a HWPT of an unlike IOMMU. */
+        /* EINVAL: the HWPT belongs to an incompatible IOMMU. */
         if (ret != -EINVAL) {
             vfio_iommufd_attach_error(IOMMUFD_NO_PASID, hwpt->hwpt_id, ret,
                                       errp);
@@ -72,8 +72,8 @@ static uint32_t hwpt_wanted_flags(VFIODevice *vbasedev,
                (nesting->pasid ? IOMMUFD_HWPT_ALLOC_PASID : 0);
     }
     /*
-     * Asked for before it is known whether the device tracks its writes by
-     * itself: migration is set up later, and a HWPT cannot be changed.
+     * Requested even if the device tracks its writes itself: that is known
+     * only when migration is set up, and an HWPT cannot be changed later.
      */
     return vbasedev->hiod->caps.hw_caps & IOMMU_HW_CAP_DIRTY_TRACKING ?
            IOMMU_HWPT_ALLOC_DIRTY_TRACKING : 0;
@@ -163,9 +163,9 @@ out_free_hwpt:
 }
 
 /*
- * vbasedev->hiod is not looked at: when a device is detached for good, it is
- * gone already.  The nested HWPTs on top are the vIOMMU's, which destroyed
- * them when it was told that the device leaves.
+ * Does not use vbasedev->hiod, which is already freed at the last detach.  The
+ * nested HWPTs belong to the vIOMMU, which destroyed them when the device was
+ * unset.
  */
 void vfio_iommufd_hwpt_put(VFIODevice *vbasedev,
                            VFIOIOMMUFDContainer *container)

@@ -35,7 +35,7 @@ static bool ioas_read_ranges(VFIOIOMMUFDContainer *container, Error **errp)
     uint32_t room;
     int ret;
 
-    /* EMSGSIZE comes with the number there is room needed for. */
+    /* With EMSGSIZE the kernel returns the number of ranges. */
     do {
         room = cmd.num_iovas;
         ranges = g_renew(struct iommu_iova_range, ranges, room);
@@ -108,8 +108,8 @@ static bool container_listen(VFIOIOMMUFDContainer *container, Error **errp)
 }
 
 /*
- * While devices are assigned, pages must not vanish behind the kernel's back;
- * a RamDiscardManager tells VFIO, so that virtio-mem and the like may.
+ * While devices are assigned, pages must not be discarded without an unmap.  A
+ * RamDiscardManager notifies VFIO, so virtio-mem may.
  */
 static bool discard_disable(Error **errp)
 {
@@ -232,7 +232,7 @@ VFIOIOMMUFDContainer *vfio_iommufd_container_join(VFIODevice *vbasedev,
             error_propagate(errp, err);
             return NULL;
         }
-        /* Another IOAS, with other mappings in it, may still do. */
+        /* Another IOAS, with other mappings, may fit. */
         error_free(err);
     }
     return container_new(vbasedev, space, errp);

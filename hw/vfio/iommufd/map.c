@@ -19,7 +19,7 @@ static int add_populated(MemoryRegionSection *section, void *opaque)
     return 0;
 }
 
-/* Of one IOAS: what of its address space is pinned by being mapped. */
+/* The bytes of its address space that one IOAS pins. */
 typedef struct Pinned {
     uint64_t bytes;
     bool roms;                  /* mapped as well */
@@ -86,8 +86,9 @@ static uint64_t bytes_to_pin(const VFIOIOMMUFDContainer *container,
 }
 
 /*
- * The kernel counts what is pinned by user, over all programs, and compares it
- * with the limit of the one that maps; not so with CAP_IPC_LOCK.
+ * The kernel counts pinned memory for each user, over all programs, and
+ * compares it with the limit of the process that maps, unless that has
+ * CAP_IPC_LOCK.
  */
 static void set_map_error(const VFIOIOMMUFDContainer *container, hwaddr iova,
                           ram_addr_t size, int err, Error **errp)
@@ -119,7 +120,7 @@ static bool has_shadows(const VFIOContainerBase *bcontainer)
     return !QLIST_EMPTY(&bcontainer->giommu_list);
 }
 
-/* Return: what the caller is told: @ret, or 0 if it has to live with it. */
+/* Return: the caller's result: @ret, or 0 if the failure only blocks DMA. */
 static int map_failed(VFIOIOMMUFDContainer *container, hwaddr iova,
                       ram_addr_t size, void *vaddr, int ret)
 {
@@ -151,7 +152,7 @@ static int map_failed(VFIOIOMMUFDContainer *container, hwaddr iova,
                !memory_region_has_ram_discard_manager(mr)) {
         /*
          * Memory was plugged, or moved by the guest.  VFIO would end the
-         * machine; but what is not mapped is blocked, and so is safe.
+         * machine; DMA to memory that is not mapped is blocked, hence safe.
          */
         error_report_once("vfio: IOAS %u: DMA to 0x%" PRIx64 " bytes at 0x%"
                           HWADDR_PRIx " is blocked: %s", container->ioas_id,
@@ -184,8 +185,8 @@ int vfio_iommufd_dma_map(const VFIOContainerBase *bcontainer, hwaddr iova,
 }
 
 /*
- * @iotlb asks for the dirty bits of what goes away, which iommufd could give
- * only by another ioctl; migration with a shadowed vIOMMU is blocked anyway.
+ * @iotlb asks for the dirty bits of the range.  iommufd has them by another
+ * ioctl only; migration with a shadowed vIOMMU is blocked anyway.
  */
 int vfio_iommufd_dma_unmap(const VFIOContainerBase *bcontainer, hwaddr iova,
                            ram_addr_t size, IOMMUTLBEntry *iotlb)

@@ -17,7 +17,7 @@
 #include "pci-ats.h"
 
 #define ATS_CTRL_STU        0x1f    /* smallest translation unit */
-/* Of the PRI status, what the device itself changes while it runs */
+/* The bits of the PRI status that the device itself changes */
 #define PRI_STATUS_RUNNING  (PCI_PRI_STATUS_RF | PCI_PRI_STATUS_UPRGI | \
                              PCI_PRI_STATUS_STOPPED)
 
@@ -55,14 +55,14 @@ static void emulate_pri(VFIOPCIDevice *vdev, uint16_t pri, bool enabled)
                                       PCI_PRI_ALLOC_REQ);
 
     if (!enabled) {
-        /* A guest would wait for requests that never come: no capability. */
+        /* No capability: the guest would wait for requests that never come. */
         emulate(vdev, pri, 0, 0xffff, 0);
         return;
     }
     /* Control, and in the upper half the status */
     emulate(vdev, pri + PCI_PRI_CTRL, PCI_PRI_STATUS_STOPPED << 16,
             0xffff | PRI_STATUS_RUNNING << 16, PCI_PRI_CTRL_ENABLE);
-    /* More than the host allows the device will not send. */
+    /* The device does not send more than the host allows. */
     emulate(vdev, pri + PCI_PRI_MAX_REQ, allocated, ~0u, 0);
     emulate(vdev, pri + PCI_PRI_ALLOC_REQ, 0, ~0u, ~0u);
 }

@@ -76,7 +76,7 @@ static bool is_capability(const PCIDevice *pdev, uint16_t offset)
 }
 
 /*
- * The device's own capability: not in the chain, which the kernel mends around
+ * The device's own capability: not in the chain, which the kernel links around
  * it, but still readable where it is.  No other register looks like it: ID,
  * version, and all bits of the next word that have no meaning clear.  At the
  * head of the chain the kernel has put zeros in the place of ID and version.
@@ -108,7 +108,7 @@ static uint16_t find_hidden(const VFIOPCIDevice *vdev,
     return found;
 }
 
-/* Registers that no capability announces may be anywhere: read as 0, free */
+/* Registers outside of capabilities may be anywhere: free means read as 0 */
 static bool is_free(const PCIDevice *pdev, uint16_t offset)
 {
     return offset >= PCI_CONFIG_SPACE_SIZE && !(offset % 4) &&
@@ -267,12 +267,12 @@ bool vfio_pci_pasid_write(VFIOPCIDevice *vdev, uint32_t addr, uint32_t val,
         !ranges_overlap(addr, len, vdev->pasid_cap, PCI_EXT_CAP_PASID_SIZEOF)) {
         return false;
     }
-    /* Accesses are aligned, so that none goes beyond it on either side. */
+    /* Accesses are aligned, so none crosses its bounds. */
     pci_default_write_config(&vdev->pdev, addr, val, len);
     return true;
 }
 
-/* The vIOMMU has requests of the device that nobody will wait for. */
+/* The vIOMMU has page requests of the device that are void after the reset. */
 static void tell_nesting(VFIOPCIDevice *vdev)
 {
     VFIODevice *vbasedev = &vdev->vbasedev;

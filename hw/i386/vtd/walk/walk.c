@@ -263,7 +263,7 @@ static int walk_tables(IntelIOMMUState *s, Requester *r, VTDWalkPage *page)
 }
 
 /*
- * VT-d 7.1.3: what a page request can mend is no fault of a translation
+ * VT-d 7.1.3: what a page request can resolve is no fault of a translation
  * request, but a translation without rights.
  */
 static bool walk_is_recoverable(int fault)
