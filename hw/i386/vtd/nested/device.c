@@ -90,7 +90,7 @@ static void device_add(VTDNested *n, PCIBus *bus, int devfn,
 bool vtd_nested_set_device(IntelIOMMUState *s, PCIBus *bus, int devfn,
                            HostIOMMUDevice *hiod, Error **errp)
 {
-    VTDNested *n = s->nest;
+    VTDNested *n = s->ext.nest;
     HostIOMMUDeviceIOMMUFD *idev = (HostIOMMUDeviceIOMMUFD *)
         object_dynamic_cast(OBJECT(hiod), TYPE_HOST_IOMMU_DEVICE_IOMMUFD);
     VTDNestedDevice key = { .bus = bus, .devfn = devfn };
@@ -133,10 +133,10 @@ void vtd_nested_unset_device(IntelIOMMUState *s, PCIBus *bus, int devfn)
 
     assert(bql_locked());
     trace_vtd_nested_unset_device(PCI_BUILD_BDF(pci_bus_num(bus), devfn));
-    vtd_nested_hold(s->nest);
+    vtd_nested_hold(s->ext.nest);
     /* Not there if vtd_nested_set_device() refused it. */
-    g_hash_table_remove(s->nest->devices, &key);
-    vtd_nested_release(s->nest);
+    g_hash_table_remove(s->ext.nest->devices, &key);
+    vtd_nested_release(s->ext.nest);
 }
 
 void vtd_nested_refresh_function(IntelIOMMUState *s, uint16_t sid,
@@ -145,18 +145,15 @@ void vtd_nested_refresh_function(IntelIOMMUState *s, uint16_t sid,
     VTDNestedDevice *dev;
     GHashTableIter iter;
 
-    if (!s->nest) {
-        return;
-    }
-    assert(bql_locked() && vtd_nested_is_held(s->nest));
+    assert(bql_locked() && vtd_nested_is_held(s->ext.nest));
     vtd_nested_inv_flush(s);
-    g_hash_table_iter_init(&iter, s->nest->devices);
+    g_hash_table_iter_init(&iter, s->ext.nest->devices);
     while (g_hash_table_iter_next(&iter, (gpointer *)&dev, NULL)) {
         if (!((vtd_nested_device_sid(dev) ^ sid) & sid_mask)) {
             vtd_nested_sweep_start(dev);
         }
     }
-    vtd_nested_sweep_devices(s->nest);
+    vtd_nested_sweep_devices(s->ext.nest);
     vtd_nested_inv_flush(s);
 }
 

@@ -92,7 +92,7 @@ undo:
 
 static void register_bells(IntelIOMMUState *s, bool on)
 {
-    VTDNestedDoorbell *d = s->nest->doorbell;
+    VTDNestedDoorbell *d = s->ext.nest->doorbell;
 
     memory_region_transaction_begin();
     for (unsigned nr = 0; nr < d->number; nr++) {

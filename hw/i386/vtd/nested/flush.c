@@ -140,9 +140,9 @@ static bool hwpt_flush_in_thread(VTDNestedHwpt *hwpt)
     return false;
 }
 
-void vtd_nested_do_inv_flush(IntelIOMMUState *s)
+void vtd_nested_inv_flush(IntelIOMMUState *s)
 {
-    VTDNested *n = s->nest;
+    VTDNested *n = s->ext.nest;
     VTDNestedHwpt *hwpt;
     bool in_thread = vtd_nested_in_thread(n);
 

@@ -76,7 +76,7 @@ bool vtd_nested_hwpt_has_room(const VTDNestedAttach *at,
     if (old && !QLIST_NEXT(QLIST_FIRST(&old->attaches), hwpt_next)) {
         number--;
     }
-    return number < at->dev->nested->iommu->nested_max_hwpts ||
+    return number < at->dev->nested->iommu->ext.nested_max_hwpts ||
            g_hash_table_contains(hwpts, stage1);
 }
 
@@ -92,9 +92,9 @@ VTDNestedHwpt *vtd_nested_hwpt_get(VTDNestedDevice *dev,
         return hwpt;
     }
     /* One more is for a move; a device that can't share comes here unasked. */
-    if (g_hash_table_size(n->hwpts) > n->iommu->nested_max_hwpts) {
+    if (g_hash_table_size(n->hwpts) > n->iommu->ext.nested_max_hwpts) {
         error_setg(errp, "more than max-hwpts=%" PRIu32 " first-stage tables "
-                   "in use", n->iommu->nested_max_hwpts);
+                   "in use", n->iommu->ext.nested_max_hwpts);
         return NULL;
     }
     vtd_nested_work(n, 1);

@@ -27,7 +27,6 @@
 #include "qemu/queue.h"
 #include "hw/i386/intel_iommu_internal.h"
 #include "hw/i386/vtd/core.h"
-#include "hw/i386/vtd/nested.h"
 
 typedef struct VTDNested VTDNested;
 typedef struct VTDNestedDevice VTDNestedDevice;
@@ -266,7 +265,13 @@ bool vtd_nested_queue_runs(const VTDNested *n);
 /* For the thread: may it look at the queue?  BQL held */
 bool vtd_nested_queue_is_open(VTDNested *n);
 
-/* vtd/nested/queue.c */
+/* vtd/nested/queue.c; the first ones are of the table, vtd/ext.h */
+void vtd_nested_gcmd_begin(IntelIOMMUState *s);
+void vtd_nested_gcmd_end(IntelIOMMUState *s);
+bool vtd_nested_queue_begin(IntelIOMMUState *s);
+bool vtd_nested_queue_more(IntelIOMMUState *s);
+void vtd_nested_queue_end(IntelIOMMUState *s);
+bool vtd_nested_desc_begin(IntelIOMMUState *s, uint8_t type);
 void vtd_nested_queue_init(VTDNested *n);
 void vtd_nested_queue_reset(VTDNested *n);
 /* A batch of the thread.  Return: false if nothing is left for it. */
@@ -274,7 +279,26 @@ bool vtd_nested_queue_batch(VTDNested *n);
 /* What is in the queue is served, as far as the budget allows.  BQL held */
 void vtd_nested_queue_catch_up(VTDNested *n);
 
-/* vtd/nested/device.c */
+/* vtd/nested/inv.c; of the table */
+bool vtd_nested_desc_after(IntelIOMMUState *s, uint8_t type,
+                           const uint64_t val[4]);
+void vtd_nested_iotlb_reg(IntelIOMMUState *s, uint64_t val);
+
+/* vtd/nested/flush.c */
+/*
+ * What was collected reaches the kernel, as far as the budget allows.  Where it
+ * refuses even a full flush, the devices concerned end blocked with a fault
+ * record: no stale translation outlives a wait descriptor.
+ */
+void vtd_nested_inv_flush(IntelIOMMUState *s);
+
+/* vtd/nested/device.c; the first ones are of the table */
+bool vtd_nested_set_device(IntelIOMMUState *s, PCIBus *bus, int devfn,
+                           HostIOMMUDevice *hiod, Error **errp);
+void vtd_nested_unset_device(IntelIOMMUState *s, PCIBus *bus, int devfn);
+void vtd_nested_refresh_all(IntelIOMMUState *s);
+void vtd_nested_refresh_function(IntelIOMMUState *s, uint16_t sid,
+                                 uint16_t sid_mask);
 void vtd_nested_devices_init(VTDNested *n);
 /* Goes on with sweeps.  Return: whether all are done. */
 bool vtd_nested_sweep_devices(VTDNested *n);
@@ -404,7 +428,8 @@ void vtd_nested_prq_init(VTDNested *n);
 /* The device is about to be reset: nobody waits for an answer any more. */
 void vtd_nested_prq_reset(VTDNestedDevice *dev);
 
-/* vtd/nested/state.c */
+/* vtd/nested/state.c; of the table */
+bool vtd_nested_post_load(IntelIOMMUState *s);
 void vtd_nested_state_init(VTDNested *n);
 
 /* vtd/nested/query.c */

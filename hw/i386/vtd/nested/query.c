@@ -120,7 +120,7 @@ static VtdNestedCapabilityList *capabilities(const VTDNested *n)
 
 static VtdNestedFlush flush_of(const VTDNested *n)
 {
-    if (vtd_nested_kernel_replaces(n, n->iommu->fs5lp ? 57 : 48)) {
+    if (vtd_nested_kernel_replaces(n, n->iommu->ext.fs5lp ? 57 : 48)) {
         return VTD_NESTED_FLUSH_REPLACE;
     }
     return n->host_flush == VTD_HOST_FLUSH_ALL ? VTD_NESTED_FLUSH_ALL
@@ -153,7 +153,7 @@ VtdNestedInfo *vtd_nested_query(IOMMUFDNesting *nesting)
     }
     info->work_left = n->queue.is_due;
     info->counters = g_memdup2(&n->counters, sizeof(n->counters));
-    if (n->iommu->nested_pri) {
+    if (n->iommu->ext.nested_pri) {
         info->page_requests = g_memdup2(&n->page_requests,
                                         sizeof(n->page_requests));
         info->page_requests->outstanding = g_hash_table_size(n->groups);

@@ -131,7 +131,7 @@ static bool iotlb_is_sound(IntelIOMMUState *s, const Batch *b,
     return granularity == VTD_INV_DESC_IOTLB_GLOBAL ||
            granularity == VTD_INV_DESC_IOTLB_DOMAIN ||
            (granularity == VTD_INV_DESC_IOTLB_PAGE &&
-            VTD_INV_DESC_IOTLB_AM(val[1]) <= s->mamv);
+            VTD_INV_DESC_IOTLB_AM(val[1]) <= s->ext.mamv);
 }
 
 static bool piotlb_is_sound(IntelIOMMUState *s, const Batch *b,
@@ -145,7 +145,7 @@ static bool piotlb_is_sound(IntelIOMMUState *s, const Batch *b,
     }
     return granularity == VTD_INV_DESC_PIOTLB_ALL_IN_PASID ||
            (granularity == VTD_INV_DESC_PIOTLB_PSI_IN_PASID &&
-            VTD_INV_DESC_PIOTLB_AM(val[1]) <= s->mamv);
+            VTD_INV_DESC_PIOTLB_AM(val[1]) <= s->ext.mamv);
 }
 
 static bool device_is_sound(const Batch *b, const uint64_t *val)
@@ -235,8 +235,8 @@ static void pass(VTDNested *n, Batch *b, uint8_t type)
         b->cursor = 0;
     }
     vtd_nested_count_descriptor(n);
-    if (!n->iommu->nested_batch) {
-        vtd_nested_do_inv_flush(n->iommu);
+    if (!n->iommu->ext.nested_batch) {
+        vtd_nested_inv_flush(n->iommu);
     }
 }
 
@@ -261,7 +261,7 @@ static bool serve_read(VTDNested *n, Batch *b)
 static unsigned complete(VTDNested *n, Batch *b)
 {
     if (b->waits) {
-        vtd_nested_do_inv_flush(n->iommu);
+        vtd_nested_inv_flush(n->iommu);
         if (!vtd_nested_is_flushed(n)) {
             n->queue.is_ahead = true;
             return b->wait[0].index;
@@ -306,7 +306,7 @@ void vtd_nested_serve(VTDNested *n)
     }
     if (n->queue.is_ahead) {
         /* Or what is collected once more would never all be sent. */
-        vtd_nested_do_inv_flush(s);
+        vtd_nested_inv_flush(s);
         if (!vtd_nested_is_flushed(n)) {
             return;
         }

@@ -34,7 +34,7 @@ static void want_stage1(const VTDNestedAttach *at, const VTDPASIDEntry *pe,
         s1->addr_width = 48;
         break;
     case VTD_FSPM_5_LEVEL:
-        if (s->fs5lp) {
+        if (s->ext.fs5lp) {
             s1->addr_width = 57;
             break;
         }
