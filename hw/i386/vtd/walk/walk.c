@@ -184,7 +184,7 @@ static int walk_check_output(VTDWalkPage *page)
 static int walk_tables(IntelIOMMUState *s, Requester *r, VTDWalkPage *page)
 {
     const VTDWalkTLP *tlp = r->tlp;
-    const VTDWalkPage *cached;
+    VTDWalkPage cached;
     VTDContextEntry ce;
     VTDWalkRequest req = {
         .iommu = s,
@@ -204,10 +204,11 @@ static int walk_tables(IntelIOMMUState *s, Requester *r, VTDWalkPage *page)
             return ret;
         }
     }
-    cached = vtd_walk_iotlb_find(s->ext.walk->cache, r->tag, tlp->addr,
-                                 req.pasid);
-    if (cached && !tlp->exec && (tlp->write ? cached->write : cached->read)) {
-        *page = *cached;
+    if (!tlp->exec &&
+        vtd_walk_iotlb_find(s->ext.walk->cache, r->tag, tlp->addr, req.pasid,
+                            &cached) &&
+        (tlp->write ? cached.write : cached.read)) {
+        *page = cached;
         return 0;
     }
 
