@@ -204,8 +204,8 @@ void iommufd_objects_failed(IOMMUFDObjects *objects, IOMMUFDIoctl nr, int err)
 /* Telling */
 
 /*
- * How many objects refer to an ID, by ID.  Counted once an answer: to look at all
- * objects for each one would be for the guest to make expensive.
+ * How many objects refer to an ID, by ID.  Counted once an answer: to look at
+ * all objects for each one would be for the guest to make expensive.
  */
 typedef struct Users {
     IOMMUFDObjects *objects;

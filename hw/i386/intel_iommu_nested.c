@@ -337,7 +337,6 @@ static bool nested_realize(IntelIOMMUState *s, PCIBus *bus, Error **errp)
     n->nesting.pasid = s->pasid;
     n->nesting.check = nesting_check;
     n->nesting.device_reset = nesting_device_reset;
-    n->nesting.query = vtd_nested_query;
     iommufd_nesting_register(&n->nesting);
 
     s->ext.nest = n;

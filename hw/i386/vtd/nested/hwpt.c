@@ -47,19 +47,20 @@ static bool hwpt_alloc(VTDNestedDevice *dev, const VTDNestedStage1 *stage1,
         .pgtbl_addr = stage1->pgtbl_addr,
         .addr_width = stage1->addr_width,
     };
-    uint32_t flags = dev->nested->nesting.pasid ? IOMMUFD_HWPT_ALLOC_PASID : 0;
-    uint32_t fault_id = 0;
+    IOMMUFDHwptAlloc alloc = {
+        .dev_id = dev->idev->devid,
+        .pt_id = stage1->stage2_hwpt_id,
+        .flags = dev->nested->nesting.pasid ? IOMMUFD_HWPT_ALLOC_PASID : 0,
+        .data_type = IOMMU_HWPT_DATA_VTD_S1,
+        .data_len = sizeof(data),
+        .data = &data,
+    };
 
     if (faults) {
-        flags |= IOMMU_HWPT_FAULT_ID_VALID;
-        fault_id = vtd_nested_fault_queue_id(faults);
+        alloc.flags |= IOMMU_HWPT_FAULT_ID_VALID;
+        alloc.fault_id = vtd_nested_fault_queue_id(faults);
     }
-    return iommufd_backend_alloc_faulting_hwpt(stage1->iommufd,
-                                               dev->idev->devid,
-                                               stage1->stage2_hwpt_id, flags,
-                                               IOMMU_HWPT_DATA_VTD_S1,
-                                               sizeof(data), &data, fault_id,
-                                               id, errp);
+    return iommufd_backend_alloc_hwpt(stage1->iommufd, &alloc, id, errp);
 }
 
 /*

@@ -52,7 +52,7 @@ typedef struct VTDNestedQueue {
     unsigned stay_depth;        /* 0: outside of a stay, which is unbounded */
     unsigned work;              /* units of this stay */
     unsigned descriptors;       /* carried out; wraps round */
-    uint32_t held;              /* bits of GSTS_REG that wait for what is left */
+    uint32_t held;              /* bits of GSTS_REG that wait for the rest */
     bool was_enabled;           /* translation, before this write of GCMD_REG */
 } VTDNestedQueue;
 
@@ -148,8 +148,8 @@ typedef struct VTDNestedWant {
 } VTDNestedWant;
 
 /*
- * A look at all that the guest's tables say of a device, in steps: it may be left
- * and gone on with at each.
+ * A look at all that the guest's tables say of a device, in steps: it may be
+ * left and gone on with at each.
  */
 typedef struct VTDNestedSweep {
     enum {
@@ -202,8 +202,8 @@ struct VTDNestedAttach {
 };
 
 /*
- * The attaches with one domain-id and PASID.  The tags of a domain-id are listed
- * by the one that has VTD_NESTED_ANY_PASID, and no attaches of its own.
+ * The attaches with one domain-id and PASID.  The tags of a domain-id are
+ * listed by the one that has VTD_NESTED_ANY_PASID, and no attaches of its own.
  */
 #define VTD_NESTED_ANY_PASID UINT32_MAX
 
@@ -236,10 +236,10 @@ struct VTDNestedHwpt {
 #define VTD_NESTED_MAX_PENDING 256
 
 /*
- * PASIDs of one device that are followed at a time, and entries of its directory
- * that a sweep looks at.  Each costs the kernel an
- * HWPT and a slot of a table, and nobody charges the guest for them: that there
- * are 2^20 PASIDs must not mean that a guest can have so many at once.
+ * PASIDs of one device that are followed at a time, and entries of its
+ * directory that a sweep looks at.  Each costs the kernel an HWPT and a slot
+ * of a table, and nobody charges the guest for them: that there are 2^20
+ * PASIDs must not mean that a guest can have so many at once.
  */
 #define VTD_NESTED_MAX_PASIDS 8192
 
@@ -251,8 +251,8 @@ void vtd_nested_narrow_caps(VTDNested *n, const HostIOMMUDeviceIOMMUFD *idev);
 
 /* vtd/nested/stay.c */
 /*
- * @units more of work: an ioctl, a request of an IOMMU_HWPT_INVALIDATE, a look at
- * an entry, a page of tables, a number of descriptors.
+ * @units more of work: an ioctl, a request of an IOMMU_HWPT_INVALIDATE, a look
+ * at an entry, a page of tables, a number of descriptors.
  */
 void vtd_nested_work(VTDNested *n, unsigned units);
 /* Return: false if what is left has to be left for later. */
@@ -364,8 +364,9 @@ void vtd_nested_hwpts_init(VTDNested *n);
 VTDNestedHwpt *vtd_nested_hwpt_get(VTDNestedDevice *dev,
                                    const VTDNestedStage1 *stage1, Error **errp);
 /*
- * May @at have the nested HWPT for @stage1: is it there, or is the number of them
- * below max-hwpts?  That of @at does not count if it goes with @at's move.
+ * May @at have the nested HWPT for @stage1: is it there, or is the number of
+ * them below max-hwpts?  That of @at does not count if it goes with @at's
+ * move.
  */
 bool vtd_nested_hwpt_has_room(const VTDNestedAttach *at,
                               const VTDNestedStage1 *stage1);
@@ -412,10 +413,10 @@ void vtd_nested_count_descriptor(VTDNested *n);
  * The attach was put on an HWPT, and is about to leave it.  When it leaves, the
  * kernel has answered its requests.
  */
-void vtd_nested_prq_join(VTDNestedAttach *at);
-void vtd_nested_prq_leave(VTDNestedAttach *at);
+void vtd_nested_fault_queue_join(VTDNestedAttach *at);
+void vtd_nested_fault_queue_leave(VTDNestedAttach *at);
 /* What the guest answered reaches the kernel. */
-void vtd_nested_prq_flush(VTDNested *n);
+void vtd_nested_fault_queue_flush(VTDNested *n);
 /* A reference to the fault queue of @dev, for one HWPT. */
 VTDNestedFaultQueue *vtd_nested_fault_queue_get(VTDNestedDevice *dev,
                                                 Error **errp);
@@ -431,9 +432,6 @@ void vtd_nested_prq_reset(VTDNestedDevice *dev);
 /* vtd/nested/state.c; of the table */
 bool vtd_nested_post_load(IntelIOMMUState *s);
 void vtd_nested_state_init(VTDNested *n);
-
-/* vtd/nested/query.c */
-VtdNestedInfo *vtd_nested_query(IOMMUFDNesting *nesting);
 
 /* vtd/nested/event.c */
 /* As QMP names them; the path is the caller's to free. */

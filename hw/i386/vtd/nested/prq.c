@@ -252,9 +252,9 @@ void vtd_nested_prq_reset(VTDNestedDevice *dev)
     nested_drain(n->iommu);
     g_hash_table_iter_init(&iter, dev->attaches);
     while (g_hash_table_iter_next(&iter, NULL, (gpointer *)&at)) {
-        vtd_nested_prq_forget(at, true);
+        vtd_nested_fault_queue_forget(at, true);
     }
-    vtd_nested_prq_flush(n);
+    vtd_nested_fault_queue_flush(n);
 }
 
 static const VTDPRQOps nested_prq_ops = {

@@ -262,8 +262,8 @@ static void go_on(void *opaque)
 }
 
 /*
- * A register is about to be written; what the guest put into the queue before is
- * done first, as if its write of the tail had been an exit.
+ * A register is about to be written; what the guest put into the queue before
+ * is done first, as if its write of the tail had been an exit.
  */
 void vtd_nested_queue_catch_up(VTDNested *n)
 {
@@ -290,9 +290,9 @@ static void cancel(VTDNested *n)
 }
 
 /*
- * While the machine stands still its memory must not change, by a wait descriptor
- * for instance; and what is saved then has to be whole: all but the descriptors
- * that the registers tell of is done at once.
+ * While the machine stands still its memory must not change, by a wait
+ * descriptor for instance; and what is saved then has to be whole: all but the
+ * descriptors that the registers tell of is done at once.
  */
 static void vm_changed(void *opaque, bool running, RunState state)
 {

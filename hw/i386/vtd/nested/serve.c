@@ -26,8 +26,9 @@
 /* Descriptors that are read at once, of 4 quadwords at most */
 #define RUN_MAX     64
 /*
- * Wait descriptors that are completed together, and descriptors before the last of
- * them: more ranges than VTD_NESTED_MAX_PENDING would be made one of everything.
+ * Wait descriptors that are completed together, and descriptors before the
+ * last of them: more ranges than VTD_NESTED_MAX_PENDING would be made one of
+ * everything.
  */
 #define WAITS_MAX   64
 #define BATCH_MAX   (VTD_NESTED_MAX_PENDING / 2)
@@ -39,9 +40,10 @@ typedef struct Wait {
 } Wait;
 
 /*
- * What is read ahead of the head.  The head passes a wait descriptor, and what is
- * behind it, when what is before it has been sent.  A call of the host takes a
- * while: so all that is there is collected first, whoever waits for it.
+ * What is read ahead of the head.  The head passes a wait descriptor, and what
+ * is behind it, when what is before it has been sent.  A call of the host
+ * takes a while: so all that is there is collected first, whoever waits for
+ * it.
  */
 typedef struct Batch {
     VTDCoreIOTLB emulated;
