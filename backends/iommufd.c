@@ -5,8 +5,8 @@
  *
  * Every ioctl goes through iommufd_backend_call(), which counts it; there is
  * no policy here.  Callers hold the BQL, but for IOMMU_HWPT_INVALIDATE, whose
- * callers exclude each other by a lock of their own: so the counters of an ioctl
- * have one writer at a time.
+ * callers exclude each other by a lock of their own: so the counters of an
+ * ioctl have one writer at a time.
  */
 
 #include "qemu/osdep.h"
@@ -81,7 +81,7 @@ static int iommufd_backend_call_once(IOMMUFDBackend *be, IOMMUFDIoctl nr,
 /*
  * After EINTR and EAGAIN the kernel has undone its work, and a second try may
  * succeed.  An invalidation is the exception: the struct reports its progress,
- * which iommufd_backend_invalidate_hwpt() returns.
+ * which iommufd_backend_invalidate_cache() returns.
  */
 int iommufd_backend_call(IOMMUFDBackend *be, IOMMUFDIoctl nr, int fd,
                          void *arg)
@@ -303,46 +303,35 @@ static const char *iommufd_hwpt_alloc_reason(int err, uint32_t flags,
     }
 }
 
-bool iommufd_backend_alloc_hwpt(IOMMUFDBackend *be, uint32_t dev_id,
-                                uint32_t pt_id, uint32_t flags,
-                                uint32_t data_type, uint32_t data_len,
-                                void *data_ptr, uint32_t *out_hwpt,
-                                Error **errp)
-{
-    return iommufd_backend_alloc_faulting_hwpt(be, dev_id, pt_id, flags,
-                                               data_type, data_len, data_ptr,
-                                               0, out_hwpt, errp);
-}
-
-bool iommufd_backend_alloc_faulting_hwpt(IOMMUFDBackend *be, uint32_t dev_id,
-                                         uint32_t pt_id, uint32_t flags,
-                                         uint32_t data_type, uint32_t data_len,
-                                         void *data_ptr, uint32_t fault_id,
-                                         uint32_t *out_hwpt, Error **errp)
+bool iommufd_backend_alloc_hwpt(IOMMUFDBackend *be,
+                                const IOMMUFDHwptAlloc *alloc,
+                                uint32_t *hwpt_id, Error **errp)
 {
     struct iommu_hwpt_alloc cmd = {
         .size = sizeof(cmd),
-        .dev_id = dev_id,
-        .pt_id = pt_id,
-        .flags = flags,
-        .data_type = data_type,
-        .data_uptr = (uintptr_t)data_ptr,
-        .data_len = data_len,
-        .fault_id = fault_id,
+        .dev_id = alloc->dev_id,
+        .pt_id = alloc->pt_id,
+        .flags = alloc->flags,
+        .data_type = alloc->data_type,
+        .data_uptr = (uintptr_t)alloc->data,
+        .data_len = alloc->data_len,
+        .fault_id = alloc->fault_id,
     };
     int ret = iommufd_backend_call(be, IOMMUFD_IOCTL_HWPT_ALLOC, be->fd, &cmd);
 
-    trace_iommufd_backend_alloc_hwpt(be->fd, dev_id, pt_id, flags, data_type,
-                                     data_len, cmd.data_uptr, cmd.out_hwpt_id,
-                                     ret);
+    trace_iommufd_backend_alloc_hwpt(be->fd, cmd.dev_id, cmd.pt_id, cmd.flags,
+                                     cmd.data_type, cmd.data_len,
+                                     cmd.data_uptr, cmd.out_hwpt_id, ret);
     if (ret) {
         error_setg_errno(errp, -ret, "IOMMU_HWPT_ALLOC failed for device ID "
                          "%u from page table %u with flags 0x%x, data type "
-                         "%u (%s)", dev_id, pt_id, flags, data_type,
-                         iommufd_hwpt_alloc_reason(-ret, flags, data_type));
+                         "%u (%s)", cmd.dev_id, cmd.pt_id, cmd.flags,
+                         cmd.data_type,
+                         iommufd_hwpt_alloc_reason(-ret, cmd.flags,
+                                                   cmd.data_type));
         return false;
     }
-    *out_hwpt = cmd.out_hwpt_id;
+    *hwpt_id = cmd.out_hwpt_id;
     iommufd_objects_add_hwpt(be->objects, &cmd);
     return true;
 }
@@ -431,10 +420,10 @@ bool iommufd_backend_get_dirty_bitmap(IOMMUFDBackend *be, uint32_t hwpt_id,
     return !ret;
 }
 
-bool iommufd_backend_invalidate_hwpt(IOMMUFDBackend *be, uint32_t hwpt_id,
-                                     uint32_t data_type, uint32_t entry_len,
-                                     uint32_t *entry_num, const void *data,
-                                     Error **errp)
+bool iommufd_backend_invalidate_cache(IOMMUFDBackend *be, uint32_t hwpt_id,
+                                      uint32_t data_type, uint32_t entry_len,
+                                      uint32_t *entry_num, const void *data,
+                                      Error **errp)
 {
     uint32_t wanted = *entry_num;
     struct iommu_hwpt_invalidate cmd = {
@@ -562,18 +551,19 @@ static void iommufd_backend_class_init(ObjectClass *oc, void *data)
 
 /* The host device, as a vIOMMU sees it */
 
-bool host_iommu_device_iommufd_attach(HostIOMMUDeviceIOMMUFD *idev,
-                                      uint32_t pasid, uint32_t pt_id,
-                                      Error **errp)
+bool host_iommu_device_iommufd_attach_hwpt(HostIOMMUDeviceIOMMUFD *idev,
+                                           uint32_t pasid, uint32_t pt_id,
+                                           Error **errp)
 {
-    return HOST_IOMMU_DEVICE_IOMMUFD_GET_CLASS(idev)->attach(idev, pasid,
-                                                             pt_id, errp);
+    HostIOMMUDeviceIOMMUFDClass *k = HOST_IOMMU_DEVICE_IOMMUFD_GET_CLASS(idev);
+
+    return k->attach_hwpt(idev, pasid, pt_id, errp);
 }
 
-void host_iommu_device_iommufd_detach(HostIOMMUDeviceIOMMUFD *idev,
-                                      uint32_t pasid)
+void host_iommu_device_iommufd_detach_hwpt(HostIOMMUDeviceIOMMUFD *idev,
+                                           uint32_t pasid)
 {
-    HOST_IOMMU_DEVICE_IOMMUFD_GET_CLASS(idev)->detach(idev, pasid);
+    HOST_IOMMU_DEVICE_IOMMUFD_GET_CLASS(idev)->detach_hwpt(idev, pasid);
 }
 
 static int hiod_iommufd_get_cap(HostIOMMUDevice *hiod, int cap, Error **errp)

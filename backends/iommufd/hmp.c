@@ -1,18 +1,18 @@
 /*
- * iommufd: "info iommufd" and "info intel-iommu-nested"
+ * iommufd: "info iommufd"
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
- * The QMP answers, as a person reads them.
+ * The QMP answer, as a person reads them.
  */
 
 #include "qemu/osdep.h"
 #include "monitor/hmp.h"
 #include "monitor/monitor.h"
-#include "qapi/qapi-commands-intel-iommu.h"
 #include "qapi/qapi-commands-iommufd.h"
+#include "hmp.h"
 
-static void print_stage1(Monitor *mon, const IommufdVtdStage1 *s1)
+void iommufd_hmp_print_stage1(Monitor *mon, const IommufdVtdStage1 *s1)
 {
     IommufdVtdStage1FlagList *flag;
 
@@ -23,9 +23,8 @@ static void print_stage1(Monitor *mon, const IommufdVtdStage1 *s1)
     }
 }
 
-/* "device", or "device, PASID 5" */
-static void print_requests(Monitor *mon, const char *device, bool has_pasid,
-                           uint32_t pasid)
+void iommufd_hmp_print_requests(Monitor *mon, const char *device,
+                                bool has_pasid, uint32_t pasid)
 {
     monitor_printf(mon, "%s", device);
     if (has_pasid) {
@@ -44,7 +43,7 @@ static void print_hwpt(Monitor *mon, const IommufdHwptInfo *hwpt)
     }
     if (hwpt->vtd_stage1) {
         monitor_printf(mon, "; ");
-        print_stage1(mon, hwpt->vtd_stage1);
+        iommufd_hmp_print_stage1(mon, hwpt->vtd_stage1);
     }
     if (hwpt->has_fault_queue) {
         monitor_printf(mon, "; fault queue %" PRIu32, hwpt->fault_queue);
@@ -92,8 +91,8 @@ static void print_iommufd(Monitor *mon, const IommufdInfo *info)
     }
     for (at = info->attachments; at; at = at->next) {
         monitor_printf(mon, "  ");
-        print_requests(mon, at->value->device, at->value->has_pasid,
-                       at->value->pasid);
+        iommufd_hmp_print_requests(mon, at->value->device,
+                                   at->value->has_pasid, at->value->pasid);
         monitor_printf(mon, ": on %" PRIu32 "\n", at->value->page_table);
     }
     for (ioctl = info->ioctls; ioctl; ioctl = ioctl->next) {
@@ -110,99 +109,5 @@ void hmp_info_iommufd(Monitor *mon, const QDict *qdict)
     }
     for (IommufdInfoList *l = list; l; l = l->next) {
         print_iommufd(mon, l->value);
-    }
-}
-
-static void print_attach(Monitor *mon, const char *device,
-                         const VtdNestedAttachInfo *at)
-{
-    monitor_printf(mon, "  ");
-    print_requests(mon, device, at->has_pasid, at->pasid);
-    monitor_printf(mon, ": %s (%s)", VtdNestedTarget_str(at->target),
-                   VtdNestedReason_str(at->reason));
-    if (at->has_page_table) {
-        monitor_printf(mon, ", HWPT %" PRIu32, at->page_table);
-    }
-    if (at->has_domain_id) {
-        monitor_printf(mon, ", domain-id %u", at->domain_id);
-    }
-    if (at->stage1) {
-        monitor_printf(mon, ", ");
-        print_stage1(mon, at->stage1);
-    }
-    if (at->fault) {
-        monitor_printf(mon, ", fault 0x%x recorded", at->fault);
-    }
-    monitor_printf(mon, "\n");
-}
-
-static void print_counters(Monitor *mon, const VtdNestedCounters *c)
-{
-    monitor_printf(mon, "  %" PRIu64 " moves, %" PRIu64 " blocks, %" PRIu64
-                   " faults recorded, %" PRIu64 " nested HWPTs made\n",
-                   c->moves, c->blocks, c->faults, c->hwpts);
-    monitor_printf(mon, "  %" PRIu64 " PASID-cache invalidations, %" PRIu64
-                   " looks at entries of PASIDs\n",
-                   c->pasid_cache_invalidations, c->pasid_entries);
-    monitor_printf(mon, "  %" PRIu64 " invalidations sent, with %" PRIu64
-                   " entries; %" PRIu64 " full ones, %" PRIu64 " by a new "
-                   "HWPT\n", c->invalidations, c->invalidation_entries,
-                   c->full_flushes, c->replaced_hwpts);
-    monitor_printf(mon, "  %" PRIu64 " units of work, %" PRIu64 " at most in "
-                   "one go, %" PRIu64 " breaks\n", c->work, c->longest_stay,
-                   c->stays_cut);
-}
-
-static void print_page_requests(Monitor *mon, const VtdNestedPageRequests *p)
-{
-    monitor_printf(mon, "  %" PRIu64 " page requests in %" PRIu64 " groups, %"
-                   PRIu64 " lost; groups: %" PRIu64 " answered, %" PRIu64
-                   " automatically, %" PRIu64 " refused, %" PRIu64
-                   " forgotten, %" PRIu64 " outstanding; answers: %" PRIu64
-                   " unexpected, %" PRIu64 " late\n", p->requests, p->groups,
-                   p->lost, p->answered, p->automatic, p->refused,
-                   p->forgotten, p->outstanding, p->unexpected, p->late);
-}
-
-static void print_nested(Monitor *mon, const VtdNestedInfo *info)
-{
-    VtdNestedCapabilityList *cap;
-    VtdNestedDeviceInfoList *dev;
-    VtdNestedAttachInfoList *at;
-
-    monitor_printf(mon, "%s: translation is %s\n", info->qom_path,
-                   info->translation ? "on" : "off");
-    monitor_printf(mon, "  capabilities, guest (host):");
-    for (cap = info->capabilities; cap; cap = cap->next) {
-        monitor_printf(mon, " %s=%d(%s)", cap->value->name, cap->value->guest,
-                       !cap->value->has_host ? "-" :
-                       cap->value->host ? "1" : "0");
-    }
-    monitor_printf(mon, "\n  invalidations: all by %s, pages %s\n",
-                   VtdNestedFlush_str(info->flush),
-                   info->page_selective ? "by ranges" : "by all");
-    for (dev = info->devices; dev; dev = dev->next) {
-        for (at = dev->value->attaches; at; at = at->next) {
-            print_attach(mon, dev->value->host, at->value);
-        }
-    }
-    print_counters(mon, info->counters);
-    if (info->work_left) {
-        monitor_printf(mon, "  the guest's queue is being served\n");
-    }
-    if (info->page_requests) {
-        print_page_requests(mon, info->page_requests);
-    }
-}
-
-void hmp_info_intel_iommu_nested(Monitor *mon, const QDict *qdict)
-{
-    g_autoptr(VtdNestedInfoList) list = qmp_x_query_intel_iommu_nested(NULL);
-
-    if (!list) {
-        monitor_printf(mon, "No intel-iommu with nested=on\n");
-    }
-    for (VtdNestedInfoList *l = list; l; l = l->next) {
-        print_nested(mon, l->value);
     }
 }

@@ -83,8 +83,8 @@ int iommufd_inject_ioctl(IOMMUFDBackend *be, IOMMUFDIoctl nr, int fd,
     /*
      * Not the bind: it enables the PCI device.  After allocations failed there
      * the kernel (7.3) was seen to oops in its ACPI code when the device was
-     * disabled, which is not iommufd's matter.  Nor another thread's, as the file
-     * is of one.
+     * disabled, which is not iommufd's matter.  Nor another thread's, as the
+     * file is of one.
      */
     if (likely(!qatomic_read(&be->fail_nth.left)) ||
         nr == IOMMUFD_IOCTL_BIND || !bql_locked()) {
@@ -99,10 +99,10 @@ int iommufd_inject_ioctl(IOMMUFDBackend *be, IOMMUFDIoctl nr, int fd,
 }
 
 /*
- * "x-inject", for qom-set: "IOCTL ERRNO COUNT [SKIP [PART]]" lets COUNT calls of
- * the ioctl fail with the errno, a number, without being made; the first SKIP
- * calls are made.  Of an array of invalidations the first PART are carried out.
- * With errno 0, of a read, it finds nothing.
+ * "x-inject", for qom-set: "IOCTL ERRNO COUNT [SKIP [PART]]" lets COUNT calls
+ * of the ioctl fail with the errno, a number, without being made; the first
+ * SKIP calls are made.  Of an array of invalidations the first PART are
+ * carried out.  With errno 0, of a read, it finds nothing.
  */
 static void inject_set(Object *obj, const char *str, Error **errp)
 {

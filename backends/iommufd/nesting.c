@@ -45,13 +45,3 @@ IOMMUFDNesting *iommufd_nesting_find(AddressSpace *as)
     }
     return NULL;
 }
-
-void iommufd_nesting_foreach(void (*each)(IOMMUFDNesting *nesting,
-                                          void *opaque), void *opaque)
-{
-    IOMMUFDNesting *nesting;
-
-    QLIST_FOREACH(nesting, &nestings, next) {
-        each(nesting, opaque);
-    }
-}

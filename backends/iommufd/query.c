@@ -1,11 +1,10 @@
 /*
- * iommufd: x-query-iommufd and x-query-intel-iommu-nested
+ * iommufd: x-query-iommufd
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
 
 #include "qemu/osdep.h"
-#include "qapi/qapi-commands-intel-iommu.h"
 #include "qapi/qapi-commands-iommufd.h"
 #include "qom/object_interfaces.h"
 #include "objects.h"
@@ -47,22 +46,5 @@ IommufdInfoList *qmp_x_query_iommufd(Error **errp)
     IommufdInfoList *list = NULL;
 
     object_child_foreach(object_get_objects_root(), add_backend, &list);
-    return list;
-}
-
-static void add_nesting(IOMMUFDNesting *nesting, void *opaque)
-{
-    VtdNestedInfoList **list = opaque;
-
-    if (nesting->query) {
-        QAPI_LIST_PREPEND(*list, nesting->query(nesting));
-    }
-}
-
-VtdNestedInfoList *qmp_x_query_intel_iommu_nested(Error **errp)
-{
-    VtdNestedInfoList *list = NULL;
-
-    iommufd_nesting_foreach(add_nesting, &list);
     return list;
 }

@@ -14,6 +14,8 @@
 #include "hw/pci/pci_bus.h"
 #include "hw/qdev-core.h"
 #include "system/iothread.h"
+#include "hw/i386/vtd/nested.h"
+#include "hw/i386/vtd/prq.h"
 #include "hw/i386/vtd/nested/internal.h"
 #include "hw/i386/vtd/nested/thread.h"
 
@@ -24,15 +26,16 @@
 
 static bool check_bounds(IntelIOMMUState *s, Error **errp)
 {
-    if (s->nested_max_hwpts < 1 || s->nested_max_hwpts > MAX_HWPTS_LIMIT) {
+    if (s->ext.nested_max_hwpts < 1 ||
+        s->ext.nested_max_hwpts > MAX_HWPTS_LIMIT) {
         error_setg(errp, "intel-iommu: max-hwpts is %" PRIu32 ", must be 1 to "
-                   "%d", s->nested_max_hwpts, MAX_HWPTS_LIMIT);
+                   "%d", s->ext.nested_max_hwpts, MAX_HWPTS_LIMIT);
         error_append_hint(errp, "Each first-stage table of the guest takes a "
                           "domain-id of the host's IOMMU: set it to what one "
                           "guest may have of them\n");
         return false;
     }
-    if (s->nested_stay_budget < 1) {
+    if (s->ext.nested_stay_budget < 1) {
         error_setg(errp, "intel-iommu: x-stay-budget is 0, must be 1 or more");
         error_append_hint(errp, "Leave x-stay-budget out\n");
         return false;
@@ -43,12 +46,12 @@ static bool check_bounds(IntelIOMMUState *s, Error **errp)
 /* What would be swallowed without a word */
 static bool check_contradictions(IntelIOMMUState *s, Error **errp)
 {
-    if (s->switched_off) {
+    if (s->ext.switched_off) {
         error_setg(errp, "intel-iommu: nested=on requires scalable mode and "
                    "first-stage translation, but %s=off was given",
-                   s->switched_off);
+                   s->ext.switched_off);
         error_append_hint(errp, "nested=on turns both on: leave %s out\n",
-                          s->switched_off);
+                          s->ext.switched_off);
         return false;
     }
     if (!s->dma_translation) {
@@ -73,7 +76,7 @@ bool vtd_nested_decide_config(IntelIOMMUState *s, Error **errp)
     if (!vtd_nested_kernel_check_property(s, errp)) {
         return false;
     }
-    if (s->nested_pri && !s->nested) {
+    if (s->ext.nested_pri && !s->ext.nested) {
         error_setg(errp, "intel-iommu: pri=on requires nested=on, which is "
                    "off");
         error_append_hint(errp, "It is for passed-through devices; emulated "
@@ -81,16 +84,16 @@ bool vtd_nested_decide_config(IntelIOMMUState *s, Error **errp)
                           "device-iotlb=on\n");
         return false;
     }
-    if (s->iothread && !s->nested) {
-        g_autofree char *id = iothread_get_id(s->iothread);
+    if (s->ext.iothread && !s->ext.nested) {
+        g_autofree char *id = iothread_get_id(s->ext.iothread);
 
-        error_setg(errp, "intel-iommu: iothread=%s requires nested=on, which is "
-                   "off", id);
+        error_setg(errp, "intel-iommu: iothread=%s requires nested=on, which "
+                   "is off", id);
         error_append_hint(errp, "It serves invalidations for passed-through "
                           "devices: leave iothread out\n");
         return false;
     }
-    if (!s->nested) {
+    if (!s->ext.nested) {
         return true;
     }
     if (s->caching_mode) {
@@ -101,7 +104,7 @@ bool vtd_nested_decide_config(IntelIOMMUState *s, Error **errp)
                           "caching-mode out\n");
         return false;
     }
-    if (s->ecap_nest) {
+    if (s->ext.ecap_nest) {
         error_setg(errp, "intel-iommu: nested=on and ecap-nest=on exclude each "
                    "other");
         error_append_hint(errp, "nested=on uses the host's IOMMU for "
@@ -112,7 +115,7 @@ bool vtd_nested_decide_config(IntelIOMMUState *s, Error **errp)
     if (!check_contradictions(s, errp)) {
         return false;
     }
-    if (s->nested_pri && !X86_IOMMU_DEVICE(s)->dt_supported) {
+    if (s->ext.nested_pri && !X86_IOMMU_DEVICE(s)->dt_supported) {
         error_setg(errp, "intel-iommu: pri=on requires device-iotlb=on, which "
                    "is off");
         error_append_hint(errp, "Devices request pages after a translation "
@@ -206,7 +209,7 @@ static bool check_widths(IntelIOMMUState *s, const char *name, uint64_t cap,
                    "or more (aw-bits)", name, width, cap, s->aw_bits);
         return false;
     }
-    if (s->fs5lp && !(cap & VTD_CAP_5LP)) {
+    if (s->ext.fs5lp && !(cap & VTD_CAP_5LP)) {
         error_setg(errp, "intel-iommu nested=on: the host IOMMU of device %s "
                    "has CAP.FS5LP=0 (CAP 0x%" PRIx64 "), must be 1 for "
                    "fs5lp=on", name, cap);
@@ -299,13 +302,10 @@ static void nesting_device_reset(IOMMUFDNesting *nesting,
     }
 }
 
-bool vtd_nested_realize(IntelIOMMUState *s, Error **errp)
+static bool nested_realize(IntelIOMMUState *s, PCIBus *bus, Error **errp)
 {
     VTDNested *n;
 
-    if (!s->nested) {
-        return true;
-    }
     if (!check_order(errp)) {
         return false;
     }
@@ -338,79 +338,106 @@ bool vtd_nested_realize(IntelIOMMUState *s, Error **errp)
     n->nesting.pasid = s->pasid;
     n->nesting.check = nesting_check;
     n->nesting.device_reset = nesting_device_reset;
-    n->nesting.query = vtd_nested_query;
     iommufd_nesting_register(&n->nesting);
 
-    s->nest = n;
+    s->ext.nest = n;
     return true;
 }
 
-void vtd_nested_cap_init(IntelIOMMUState *s)
+static void nested_cap_init(IntelIOMMUState *s)
 {
-    if (!s->nested) {
-        return;
-    }
-    if (s->nest) {
-        vtd_nested_queue_reset(s->nest);
-        s->nest->ttm = 0;
-    }
+    vtd_nested_queue_reset(s->ext.nest);
+    s->ext.nest->ttm = 0;
     vtd_nested_caps_make(s);
 }
 
 /* Around what reaches the unit with the BQL; vtd/nested/thread.h */
 
-void vtd_nested_do_write_begin(IntelIOMMUState *s)
+static void nested_hold(IntelIOMMUState *s)
 {
-    vtd_nested_hold(s->nest);
-    if (s->nest->thread) {
-        vtd_nested_queue_catch_up(s->nest);
+    vtd_nested_hold(s->ext.nest);
+}
+
+static void nested_release(IntelIOMMUState *s)
+{
+    vtd_nested_release(s->ext.nest);
+}
+
+/* What the guest put into the queue before is served first. */
+static void nested_write_begin(IntelIOMMUState *s)
+{
+    vtd_nested_hold(s->ext.nest);
+    if (s->ext.nest->thread) {
+        vtd_nested_queue_catch_up(s->ext.nest);
     }
 }
 
-void vtd_nested_do_write_end(IntelIOMMUState *s)
+static void nested_notifiers_changed(IntelIOMMUState *s)
 {
-    vtd_nested_release(s->nest);
+    vtd_nested_hold(s->ext.nest);
+    s->ext.nest->has_notifiers = !QLIST_EMPTY(&s->vtd_as_with_notifiers);
+    vtd_nested_release(s->ext.nest);
 }
 
-void vtd_nested_reset_begin(IntelIOMMUState *s)
+static bool nested_iqa_is_held(IntelIOMMUState *s)
 {
-    if (s->nest) {
-        vtd_nested_hold(s->nest);
-    }
+    return s->qi_enabled;
 }
 
-void vtd_nested_reset_end(IntelIOMMUState *s)
+static void nested_set_root(IntelIOMMUState *s)
 {
-    if (s->nest) {
-        vtd_nested_release(s->nest);
-    }
+    s->ext.nest->ttm = vtd_core_ttm(s);
 }
 
-void vtd_nested_notifiers_changed(IntelIOMMUState *s)
+static uint64_t nested_desc_before(IntelIOMMUState *s, uint8_t type,
+                                   const uint64_t val[2])
 {
-    if (s->nest) {
-        vtd_nested_hold(s->nest);
-        s->nest->has_notifiers = !QLIST_EMPTY(&s->vtd_as_with_notifiers);
-        vtd_nested_release(s->nest);
-    }
+    return type == VTD_INV_DESC_WAIT ? vtd_prq_wait_desc(s, val[0]) : 0;
 }
 
-void vtd_nested_set_root(IntelIOMMUState *s)
+/* vtd_nested_desc_begin() saw to it that nothing is left to flush. */
+static bool nested_wait_before(IntelIOMMUState *s, uint64_t lo)
 {
-    if (s->nest) {
-        s->nest->ttm = vtd_core_ttm(s);
-    }
+    vtd_nested_inv_flush(s);
+    return !vtd_prq_is_fence(s, lo);
 }
 
-AddressSpace *vtd_nested_address_space(IntelIOMMUState *s, PCIBus *bus,
-                                       int devfn)
+static AddressSpace *nested_address_space(IntelIOMMUState *s, PCIBus *bus,
+                                          int devfn)
 {
     PCIDevice *pdev = bus->devices[devfn];
 
-    if (!s->nest || !pdev ||
-        !object_dynamic_cast(OBJECT(pdev), TYPE_VFIO_PCI_NAME) ||
+    if (!pdev || !object_dynamic_cast(OBJECT(pdev), TYPE_VFIO_PCI_NAME) ||
         !object_property_get_link(OBJECT(pdev), "iommufd", NULL)) {
         return NULL;
     }
-    return &s->nest->as;
+    return &s->ext.nest->as;
 }
+
+const VTDExtOps vtd_nested_ops = {
+    .realize = nested_realize,
+    .cap_init = nested_cap_init,
+    .reset_begin = nested_hold,
+    .reset_end = nested_release,
+    .post_load = vtd_nested_post_load,
+    .write_begin = nested_write_begin,
+    .write_end = nested_release,
+    .gcmd_begin = vtd_nested_gcmd_begin,
+    .gcmd_end = vtd_nested_gcmd_end,
+    .iqa_is_held = nested_iqa_is_held,
+    .set_root = nested_set_root,
+    .refresh_all = vtd_nested_refresh_all,
+    .refresh_function = vtd_nested_refresh_function,
+    .iotlb_reg = vtd_nested_iotlb_reg,
+    .queue_begin = vtd_nested_queue_begin,
+    .queue_more = vtd_nested_queue_more,
+    .queue_end = vtd_nested_queue_end,
+    .desc_begin = vtd_nested_desc_begin,
+    .desc_before = nested_desc_before,
+    .wait_before = nested_wait_before,
+    .desc_after = vtd_nested_desc_after,
+    .notifiers_changed = nested_notifiers_changed,
+    .address_space = nested_address_space,
+    .set_device = vtd_nested_set_device,
+    .unset_device = vtd_nested_unset_device,
+};

@@ -67,7 +67,7 @@ struct IOMMUFDBackend {
         QemuMutex lock;
         IOMMUFDIoctl nr;
         unsigned skip;      /* how many are made before that */
-        unsigned part;      /* invalidations that are carried out all the same */
+        unsigned part;      /* invalidations carried out all the same */
         unsigned count;     /* how many more calls fail, without being made */
         int err;            /* a positive errno */
     } inject;
@@ -94,23 +94,27 @@ bool iommufd_backend_get_device_info(IOMMUFDBackend *be, uint32_t devid,
                                      uint32_t *type, void *data, uint32_t len,
                                      uint64_t *caps, uint8_t *max_pasid_log2,
                                      Error **errp);
-bool iommufd_backend_alloc_hwpt(IOMMUFDBackend *be, uint32_t dev_id,
-                                uint32_t pt_id, uint32_t flags,
-                                uint32_t data_type, uint32_t data_len,
-                                void *data_ptr, uint32_t *out_hwpt,
-                                Error **errp);
+/* What IOMMU_HWPT_ALLOC is asked for */
+typedef struct IOMMUFDHwptAlloc {
+    uint32_t dev_id;
+    uint32_t pt_id;             /* an IOAS, or the nest parent below */
+    uint32_t flags;             /* IOMMU_HWPT_ALLOC_* */
+    uint32_t data_type;         /* IOMMU_HWPT_DATA_* */
+    uint32_t data_len;
+    const void *data;
+    uint32_t fault_id;          /* with IOMMU_HWPT_FAULT_ID_VALID */
+} IOMMUFDHwptAlloc;
+
 /**
- * iommufd_backend_alloc_faulting_hwpt: The same, with a fault queue.
- * @fault_id: counts if @flags has IOMMU_HWPT_FAULT_ID_VALID
+ * iommufd_backend_alloc_hwpt: IOMMU_HWPT_ALLOC
+ * @hwpt_id: out
  *
- * Attaching it fails with ENODEV for a device whose page requests the kernel
- * has not enabled.
+ * Attaching one with a fault queue fails with ENODEV for a device whose page
+ * requests the kernel has not enabled.
  */
-bool iommufd_backend_alloc_faulting_hwpt(IOMMUFDBackend *be, uint32_t dev_id,
-                                         uint32_t pt_id, uint32_t flags,
-                                         uint32_t data_type, uint32_t data_len,
-                                         void *data_ptr, uint32_t fault_id,
-                                         uint32_t *out_hwpt, Error **errp);
+bool iommufd_backend_alloc_hwpt(IOMMUFDBackend *be,
+                                const IOMMUFDHwptAlloc *alloc,
+                                uint32_t *hwpt_id, Error **errp);
 /**
  * iommufd_backend_alloc_fault_queue: IOMMU_FAULT_QUEUE_ALLOC
  * @id: out: for IOMMU_HWPT_ALLOC, and to destroy it after its last HWPT
@@ -138,7 +142,7 @@ bool iommufd_backend_get_dirty_bitmap(IOMMUFDBackend *be, uint32_t hwpt_id,
                                       Error **errp);
 
 /**
- * iommufd_backend_invalidate_hwpt: IOMMU_HWPT_INVALIDATE
+ * iommufd_backend_invalidate_cache: IOMMU_HWPT_INVALIDATE
  * @hwpt_id: a nested HWPT
  * @data_type: IOMMU_HWPT_INVALIDATE_DATA_*
  * @entry_len: bytes in one element of @data
@@ -150,16 +154,16 @@ bool iommufd_backend_get_dirty_bitmap(IOMMUFDBackend *be, uint32_t hwpt_id,
  * hw_pagetable.c and intel/nested.c: EINVAL for an unaligned address,
  * EOPNOTSUPP for an unknown flag, ENOENT for an ID that is no HWPT.
  */
-bool iommufd_backend_invalidate_hwpt(IOMMUFDBackend *be, uint32_t hwpt_id,
-                                     uint32_t data_type, uint32_t entry_len,
-                                     uint32_t *entry_num, const void *data,
-                                     Error **errp);
+bool iommufd_backend_invalidate_cache(IOMMUFDBackend *be, uint32_t hwpt_id,
+                                      uint32_t data_type, uint32_t entry_len,
+                                      uint32_t *entry_num, const void *data,
+                                      Error **errp);
 
 /**
  * iommufd_backend_ioctl_name: The kernel's name of an ioctl, for reports.
  */
 const char *iommufd_backend_ioctl_name(IOMMUFDIoctl nr);
-/* The same as properties are written, such as "iommu-hwpt-alloc"; to be freed. */
+/* As properties are written, such as "iommu-hwpt-alloc"; to be freed. */
 char *iommufd_backend_property_name(IOMMUFDIoctl nr);
 
 /**
@@ -198,8 +202,8 @@ OBJECT_DECLARE_TYPE(HostIOMMUDeviceIOMMUFD, HostIOMMUDeviceIOMMUFDClass,
  * for the day when they are not.
  */
 #define IOMMUFD_HWPT_ALLOC_PASID    (1u << 3)   /* IOMMU_HWPT_ALLOC_PASID */
-#define IOMMUFD_HW_CAP_PASID_EXEC   (1u << 1)   /* IOMMU_HW_CAP_PCI_PASID_EXEC */
-#define IOMMUFD_HW_CAP_PASID_PRIV   (1u << 2)   /* IOMMU_HW_CAP_PCI_PASID_PRIV */
+#define IOMMUFD_HW_CAP_PASID_EXEC   (1u << 1)  /* IOMMU_HW_CAP_PCI_PASID_EXEC */
+#define IOMMUFD_HW_CAP_PASID_PRIV   (1u << 2)  /* IOMMU_HW_CAP_PCI_PASID_PRIV */
 
 /*
  * A host device that is bound to an iommufd.  Filled in by whoever bound it
@@ -215,7 +219,7 @@ struct HostIOMMUDeviceIOMMUFD {
      * if the device's address space asked for one, 0 while there is none.
      * Belongs to VFIO, which destroys it after the device is detached.
      */
-    uint32_t stage2_hwpt_id;
+    uint32_t hwpt_id;
 
     /* IOMMU_GET_HW_INFO's answer for IOMMU_HW_INFO_TYPE_INTEL_VTD, else 0. */
     struct {
@@ -233,27 +237,27 @@ struct HostIOMMUDeviceIOMMUFDClass {
     HostIOMMUDeviceClass parent_class;
 
     /**
-     * @attach: attach the device, or one PASID of it, to a HWPT or an IOAS.
-     * What it was attached to before is replaced, without a moment in between
-     * in which its DMA reaches neither.
+     * @attach_hwpt: attach the device, or one PASID of it, to a HWPT or an
+     * IOAS.  What it was attached to before is replaced, without a moment in
+     * between in which its DMA reaches neither.
      *
      * Return: false with @errp if the kernel refused; the device is then
      * attached to what it was attached to before, or blocked.
      */
-    bool (*attach)(HostIOMMUDeviceIOMMUFD *idev, uint32_t pasid,
-                   uint32_t pt_id, Error **errp);
+    bool (*attach_hwpt)(HostIOMMUDeviceIOMMUFD *idev, uint32_t pasid,
+                        uint32_t pt_id, Error **errp);
     /**
-     * @detach: detach the device, or one PASID of it; its DMA is blocked.
+     * @detach_hwpt: detach the device, or one PASID of it; its DMA is blocked.
      * Cannot fail; detaching what is not attached does nothing.
      */
-    void (*detach)(HostIOMMUDeviceIOMMUFD *idev, uint32_t pasid);
+    void (*detach_hwpt)(HostIOMMUDeviceIOMMUFD *idev, uint32_t pasid);
 };
 
-bool host_iommu_device_iommufd_attach(HostIOMMUDeviceIOMMUFD *idev,
-                                      uint32_t pasid, uint32_t pt_id,
-                                      Error **errp);
-void host_iommu_device_iommufd_detach(HostIOMMUDeviceIOMMUFD *idev,
-                                      uint32_t pasid);
+bool host_iommu_device_iommufd_attach_hwpt(HostIOMMUDeviceIOMMUFD *idev,
+                                           uint32_t pasid, uint32_t pt_id,
+                                           Error **errp);
+void host_iommu_device_iommufd_detach_hwpt(HostIOMMUDeviceIOMMUFD *idev,
+                                           uint32_t pasid);
 
 /*
  * Nesting: an address space whose devices want their stage-2 HWPT to be a
@@ -281,8 +285,6 @@ struct IOMMUFDNesting {
      * that it asked for are of no use to it any more.
      */
     void (*device_reset)(IOMMUFDNesting *nesting, HostIOMMUDeviceIOMMUFD *idev);
-    /* The element for it in x-query-intel-iommu-nested's answer, or NULL. */
-    struct VtdNestedInfo *(*query)(IOMMUFDNesting *nesting);
     QLIST_ENTRY(IOMMUFDNesting) next;
 };
 
@@ -290,7 +292,5 @@ void iommufd_nesting_register(IOMMUFDNesting *nesting);
 void iommufd_nesting_unregister(IOMMUFDNesting *nesting);
 /* Return: the nesting registered for @as, or NULL. */
 IOMMUFDNesting *iommufd_nesting_find(AddressSpace *as);
-void iommufd_nesting_foreach(void (*each)(IOMMUFDNesting *nesting,
-                                          void *opaque), void *opaque);
 
 #endif

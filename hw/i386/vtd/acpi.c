@@ -54,18 +54,18 @@ bool vtd_acpi_decide_config(IntelIOMMUState *s, Error **errp)
 {
     Function f;
 
-    if ((s->rmrr || s->satc) && !s->ecap_nest) {
+    if ((s->ext.rmrr || s->ext.satc) && !s->ext.ecap_nest) {
         error_setg(errp, "intel-iommu: %s requires ecap-nest=on, which is off",
-                   s->rmrr ? "x-rmrr" : "x-satc");
+                   s->ext.rmrr ? "x-rmrr" : "x-satc");
         return false;
     }
-    if (s->rmrr && !parse_function("x-rmrr", s->rmrr, &f, errp)) {
+    if (s->ext.rmrr && !parse_function("x-rmrr", s->ext.rmrr, &f, errp)) {
         return false;
     }
-    if (s->satc && !parse_function("x-satc", s->satc, &f, errp)) {
+    if (s->ext.satc && !parse_function("x-satc", s->ext.satc, &f, errp)) {
         return false;
     }
-    if (s->rmrr) {
+    if (s->ext.rmrr) {
         e820_add_entry(RMRR_BASE, RMRR_SIZE, E820_RESERVED);
     }
     return true;
@@ -87,25 +87,25 @@ static void add_scope(GArray *table, const char *value)
 
 void vtd_acpi_build_rmrr(IntelIOMMUState *s, GArray *table)
 {
-    if (s->rmrr) {
+    if (s->ext.rmrr) {
         build_append_int_noprefix(table, DMAR_TYPE_RMRR, 2);
         build_append_int_noprefix(table, DMAR_RMRR_SIZE + SCOPE_SIZE, 2);
         build_append_int_noprefix(table, 0, 2); /* reserved */
         build_append_int_noprefix(table, 0, 2); /* segment */
         build_append_int_noprefix(table, RMRR_BASE, 8);
         build_append_int_noprefix(table, RMRR_BASE + RMRR_SIZE - 1, 8);
-        add_scope(table, s->rmrr);
+        add_scope(table, s->ext.rmrr);
     }
 }
 
 void vtd_acpi_build_satc(IntelIOMMUState *s, GArray *table)
 {
-    if (s->satc) {
+    if (s->ext.satc) {
         build_append_int_noprefix(table, DMAR_TYPE_SATC, 2);
         build_append_int_noprefix(table, DMAR_SATC_SIZE + SCOPE_SIZE, 2);
         build_append_int_noprefix(table, SATC_ATC_REQUIRED, 1);
         build_append_int_noprefix(table, 0, 1); /* reserved */
         build_append_int_noprefix(table, 0, 2); /* segment */
-        add_scope(table, s->satc);
+        add_scope(table, s->ext.satc);
     }
 }

@@ -11,8 +11,8 @@
 #define HW_I386_INTEL_IOMMU_CORE_H
 
 #include "hw/i386/intel_iommu.h"
-#include "hw/qdev-properties.h"
 #include "hw/i386/intel_iommu_internal.h"
+#include "ext.h"
 #include "spec.h"
 
 /**
@@ -33,27 +33,9 @@ bool vtd_core_read(hwaddr addr, uint64_t *val, int nr);
 int vtd_core_get_context_entry(IntelIOMMUState *s, uint8_t bus_num,
                                uint8_t devfn, VTDContextEntry *ce);
 
-/* Bits that are reserved for good, or while a capability is not reported */
-bool vtd_core_context_is_reserved(IntelIOMMUState *s,
-                                  const VTDContextEntry *ce);
-bool vtd_core_pdir_is_reserved(IntelIOMMUState *s, uint64_t dir);
-
-/**
- * vtd_core_pasid_is_reserved: The same of a PASID entry, but for ecap-nest=on,
- * whose walk has its own.  What the entry's type has no use for, such as the
- * pointer to a second stage, is not looked at.
- *
- * Without nested=on it is quadword 0 alone: what guests of the ordinary
- * translation may have had in the others is served as ever.
- */
-bool vtd_core_pasid_is_reserved(IntelIOMMUState *s, const VTDPASIDEntry *pe);
-
 /* What nested=on and ecap-nest=on have in common, of quadwords 1 and up */
 bool vtd_core_pasid_fields_are_reserved(IntelIOMMUState *s,
                                         const VTDPASIDEntry *pe);
-
-/* @pasid is beyond the directory in @ce. */
-bool vtd_core_pasid_is_beyond(const VTDContextEntry *ce, uint32_t pasid);
 
 /**
  * vtd_core_get_pasid_entry: Read a PASID entry through the directory in @ce.
@@ -113,21 +95,8 @@ void vtd_core_fault_event(IntelIOMMUState *s, uint32_t fsts);
 void vtd_core_record_fault(IntelIOMMUState *s, uint16_t sid, uint64_t hi,
                            uint64_t lo);
 
-/**
- * vtd_core_notify: Tell the notifiers of an address space.
- *
- * Each of them gets its own part of the event: a page, or what a guest
- * invalidates, may cross the interrupt range, where none is.
- */
-void vtd_core_notify(VTDAddressSpace *as, const IOMMUTLBEvent *event);
-void vtd_core_notify_one(IOMMUNotifier *n, const IOMMUTLBEvent *event);
-
 /* Go on with the invalidation queue. */
 void vtd_core_fetch(IntelIOMMUState *s);
-
-/* vtd_mem_write(), with what has to be around it. */
-MemTxResult vtd_core_mem_write(void *opaque, hwaddr addr, uint64_t val,
-                               unsigned size, MemTxAttrs attrs);
 
 /* What the ordinary translation has cached for emulated devices */
 typedef enum VTDCoreIOTLB {
@@ -176,28 +145,5 @@ void vtd_core_pt_bh(void *opaque);
 void vtd_core_forget_pasid_entries(IntelIOMMUState *s);
 /* ... of one PASID, whatever domain-id its entry had */
 void vtd_core_forget_pasid(IntelIOMMUState *s, uint32_t pasid);
-
-/**
- * vtd_core_pasid_cache_desc: A PASID-cache invalidation descriptor in scalable
- * mode.  Those of nested=on and ecap-nest=on are carried out by their own code.
- *
- * Return: false if it is malformed: an invalidation queue error.
- */
-bool vtd_core_pasid_cache_desc(IntelIOMMUState *s, const uint64_t val[2]);
-
-/*
- * A boolean property of IntelIOMMUState that is off by default: which of them
- * was said to be off is in its switched_off.
- */
-extern const PropertyInfo vtd_core_noted_bool;
-
-/**
- * vtd_core_write_halves: A 64-bit write to a pair of 32-bit registers, of which
- * intel_iommu.c takes each by itself only.
- *
- * Return: whether it was one.
- */
-bool vtd_core_write_halves(IntelIOMMUState *s, hwaddr addr, uint64_t val,
-                           unsigned size);
 
 #endif

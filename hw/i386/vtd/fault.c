@@ -31,7 +31,7 @@ struct VTDFaults {
 static void fault_report_waiting(void *opaque)
 {
     IntelIOMMUState *s = opaque;
-    struct VTDFaults *f = s->faults;
+    struct VTDFaults *f = s->ext.faults;
     WaitingFault waiting[WAITING_MAX];
     unsigned i, count;
 
@@ -48,19 +48,19 @@ static void fault_report_waiting(void *opaque)
 
 void vtd_fault_reset(IntelIOMMUState *s)
 {
-    if (!s->faults) {
+    if (!s->ext.faults) {
         /* Lives as long as the unit, which can't be unplugged. */
-        s->faults = g_new0(struct VTDFaults, 1);
-        qemu_mutex_init(&s->faults->lock);
-        s->faults->bh = qemu_bh_new(fault_report_waiting, s);
+        s->ext.faults = g_new0(struct VTDFaults, 1);
+        qemu_mutex_init(&s->ext.faults->lock);
+        s->ext.faults->bh = qemu_bh_new(fault_report_waiting, s);
     }
-    QEMU_LOCK_GUARD(&s->faults->lock);
-    s->faults->count = 0;
+    QEMU_LOCK_GUARD(&s->ext.faults->lock);
+    s->ext.faults->count = 0;
 }
 
 bool vtd_fault_defer(IntelIOMMUState *s, uint16_t sid, uint64_t hi, uint64_t lo)
 {
-    struct VTDFaults *f = s->faults;
+    struct VTDFaults *f = s->ext.faults;
     unsigned i;
 
     if (bql_locked()) {

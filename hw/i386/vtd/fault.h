@@ -17,18 +17,4 @@
 /* Realize and each reset, BQL held: what waits is forgotten. */
 void vtd_fault_reset(IntelIOMMUState *s);
 
-/**
- * vtd_fault_defer: Before a fault is put into the recording register.
- * @sid: the requester
- * @hi: the record's upper quadword, without its F bit
- * @lo: the lower one
- *
- * With or without the BQL and the IOMMU lock.
- *
- * Return: false if the BQL is held: the caller goes on.  Else the same call is
- * made again from the main loop.
- */
-bool vtd_fault_defer(IntelIOMMUState *s, uint16_t sid, uint64_t hi,
-                     uint64_t lo);
-
 #endif

@@ -52,8 +52,8 @@ static void define_quad(IntelIOMMUState *s, hwaddr addr, uint64_t wmask)
 
 void vtd_prq_setup(IntelIOMMUState *s, const VTDPRQOps *ops)
 {
-    s->prq = g_new0(struct VTDPRQ, 1);
-    s->prq->ops = ops;
+    s->ext.prq = g_new0(struct VTDPRQ, 1);
+    s->ext.prq->ops = ops;
 }
 
 void vtd_prq_reset(IntelIOMMUState *s)
@@ -154,7 +154,7 @@ void vtd_prq_auto_respond(IntelIOMMUState *s, const VTDPageRequest *req,
         return;
     }
     trace_vtd_prq_auto_respond(req->sid, req->pasid, req->prgi, code);
-    s->prq->ops->respond(s, &response);
+    s->ext.prq->ops->respond(s, &response);
 }
 
 static bool desc_write(hwaddr addr, const VTDPageRequest *req)
@@ -229,19 +229,19 @@ bool vtd_prq_response_desc(IntelIOMMUState *s, const uint64_t val[2])
     }
     trace_vtd_prq_response(response.sid, response.pasid, response.prgi,
                            response.code);
-    s->prq->ops->respond(s, &response);
+    s->ext.prq->ops->respond(s, &response);
     return true;
 }
 
-void vtd_prq_wait_desc(IntelIOMMUState *s, uint64_t *lo)
+uint64_t vtd_prq_wait_desc(IntelIOMMUState *s, uint64_t lo)
 {
-    if (!vtd_prq_present(s) || !(*lo & VTD_INV_WAIT_PD)) {
-        return;
+    if (!vtd_prq_present(s) || !(lo & VTD_INV_WAIT_PD)) {
+        return 0;
     }
-    *lo &= ~VTD_INV_WAIT_PD;
-    if (s->prq->ops->drain) {
-        s->prq->ops->drain(s);
+    if (s->ext.prq->ops->drain) {
+        s->ext.prq->ops->drain(s);
     }
+    return VTD_INV_WAIT_PD;
 }
 
 bool vtd_prq_orders_only(uint64_t lo)

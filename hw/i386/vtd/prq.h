@@ -69,7 +69,7 @@ void vtd_prq_reset(IntelIOMMUState *s);
 
 static inline bool vtd_prq_present(const IntelIOMMUState *s)
 {
-    return s->prq && (s->ecap & VTD_ECAP_PRS);
+    return s->ext.prq && (s->ecap & VTD_ECAP_PRS);
 }
 
 /**
@@ -102,10 +102,11 @@ bool vtd_prq_response_desc(IntelIOMMUState *s, const uint64_t val[2]);
 /**
  * vtd_prq_wait_desc: Before a wait descriptor is looked at.
  *
- * Carries out the drain flag and clears it in @lo: stock QEMU takes it for
- * reserved.
+ * Carries out the drain flag, which stock QEMU takes for reserved.
+ *
+ * Return: the bits of @lo that were carried out.
  */
-void vtd_prq_wait_desc(IntelIOMMUState *s, uint64_t *lo);
+uint64_t vtd_prq_wait_desc(IntelIOMMUState *s, uint64_t lo);
 
 /* Behind the inline function below */
 bool vtd_prq_orders_only(uint64_t lo);

@@ -13,7 +13,7 @@
 bool vtd_regs_init(IntelIOMMUState *s, const MemoryRegionOps *ops,
                    Error **errp)
 {
-    if (!s->iothread) {
+    if (!s->ext.iothread) {
         memory_region_init_io(&s->csrmem, OBJECT(s), ops, s, "intel_iommu",
                               VTD_PAGE_SIZE);
         return true;
@@ -24,9 +24,9 @@ bool vtd_regs_init(IntelIOMMUState *s, const MemoryRegionOps *ops,
                                                  errp)) {
         return false;
     }
-    s->regs_page = memory_region_get_ram_ptr(&s->csrmem);
+    s->ext.regs_page = memory_region_get_ram_ptr(&s->csrmem);
     /* As an access beyond the registers reads. */
-    memset(s->regs_page, 0xff, VTD_PAGE_SIZE);
+    memset(s->ext.regs_page, 0xff, VTD_PAGE_SIZE);
     return true;
 }
 
@@ -44,20 +44,20 @@ static uint64_t reg_as_read(IntelIOMMUState *s, hwaddr quad)
 /* A vCPU that reads meanwhile has the old value or the new one. */
 static void quad_store(IntelIOMMUState *s, hwaddr quad)
 {
-    qatomic_set((uint64_t *)(s->regs_page + quad),
+    qatomic_set((uint64_t *)(s->ext.regs_page + quad),
                 cpu_to_le64(reg_as_read(s, quad)));
 }
 
 void vtd_regs_store(IntelIOMMUState *s, hwaddr addr)
 {
-    if (!s->regs_held) {
+    if (!s->ext.regs_held) {
         quad_store(s, QEMU_ALIGN_DOWN(addr, sizeof(uint64_t)));
     }
 }
 
 void vtd_regs_publish(IntelIOMMUState *s)
 {
-    if (!s->regs_page) {
+    if (!s->ext.regs_page) {
         return;
     }
     for (hwaddr quad = 0; quad < DMAR_REG_SIZE; quad += sizeof(uint64_t)) {
@@ -67,11 +67,11 @@ void vtd_regs_publish(IntelIOMMUState *s)
 
 void vtd_regs_hold(IntelIOMMUState *s)
 {
-    s->regs_held = true;
+    s->ext.regs_held = true;
 }
 
 void vtd_regs_release(IntelIOMMUState *s)
 {
-    s->regs_held = false;
+    s->ext.regs_held = false;
     vtd_regs_publish(s);
 }

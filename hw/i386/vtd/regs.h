@@ -3,9 +3,10 @@
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
- * With iothread= the register page is memory to the guest's reads, and its writes
- * exit.  No register of VT-d has a side effect on a read, so the page only has to
- * hold what a read would return: each change of csr is stored there as well.
+ * With iothread= the register page is memory to the guest's reads, and its
+ * writes exit.  No register of VT-d has a side effect on a read, so the page
+ * only has to hold what a read would return: each change of csr is stored there
+ * as well.
  */
 
 #ifndef HW_I386_INTEL_IOMMU_REGS_H
@@ -45,7 +46,7 @@ void vtd_regs_store(IntelIOMMUState *s, hwaddr addr);
  */
 static inline void vtd_regs_changed(IntelIOMMUState *s, hwaddr addr)
 {
-    if (unlikely(s->regs_page)) {
+    if (unlikely(s->ext.regs_page)) {
         vtd_regs_store(s, addr);
     }
 }

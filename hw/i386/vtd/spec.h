@@ -63,7 +63,7 @@
 #define VTD_PE1_RSVD            (0x7fULL << 16)
 #define VTD_PE1_PWSNP           BIT_ULL(23)
 #define VTD_PE1_PGSNP           BIT_ULL(24)
-#define VTD_PE1_MEMORY_TYPE     (~0ULL << 25)   /* CD, EMTE, EMT, PWT, PCD, PAT */
+#define VTD_PE1_MEMORY_TYPE     (~0ULL << 25)   /* CD, EMTE, EMT, ... PAT */
 #define VTD_PE2_SRE             BIT_ULL(0)
 #define VTD_PE2_ERE             BIT_ULL(1)
 #define VTD_PE2_FSPM(pe)        extract64((pe)->val[2], 2, 2)

@@ -250,7 +250,7 @@ static void cdev_enter(VFIODevice *vbasedev, VFIOContainerBase *bcontainer)
         ram_block_uncoordinated_discard_disable(false);
     }
     if (vbasedev->hwpt) {
-        HOST_IOMMU_DEVICE_IOMMUFD(vbasedev->hiod)->stage2_hwpt_id =
+        HOST_IOMMU_DEVICE_IOMMUFD(vbasedev->hiod)->hwpt_id =
             vbasedev->hwpt->hwpt_id;
     }
     vbasedev->group = NULL;

@@ -117,8 +117,8 @@ static void hiod_iommufd_vfio_class_init(ObjectClass *oc, void *data)
     hiodc->realize = hiod_iommufd_vfio_realize;
     hiodc->get_iova_ranges = hiod_iommufd_vfio_get_iova_ranges;
     hiodc->get_page_size_mask = hiod_iommufd_vfio_get_page_size_mask;
-    idevc->attach = hiod_iommufd_vfio_attach;
-    idevc->detach = hiod_iommufd_vfio_detach;
+    idevc->attach_hwpt = hiod_iommufd_vfio_attach;
+    idevc->detach_hwpt = hiod_iommufd_vfio_detach;
 }
 
 static const TypeInfo hiod_iommufd_vfio_types[] = {

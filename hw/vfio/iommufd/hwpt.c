@@ -83,23 +83,25 @@ static VFIOIOASHwpt *hwpt_new(VFIODevice *vbasedev,
                               VFIOIOMMUFDContainer *container, Error **errp)
 {
     ERRP_GUARD();
-    uint32_t flags = hwpt_wanted_flags(vbasedev, container);
+    IOMMUFDHwptAlloc alloc = {
+        .dev_id = vbasedev->devid,
+        .pt_id = container->ioas_id,
+        .flags = hwpt_wanted_flags(vbasedev, container),
+        .data_type = IOMMU_HWPT_DATA_NONE,
+    };
     uint32_t hwpt_id;
     VFIOIOASHwpt *hwpt;
 
-    if (!iommufd_backend_alloc_hwpt(container->be, vbasedev->devid,
-                                    container->ioas_id, flags,
-                                    IOMMU_HWPT_DATA_NONE, 0, NULL, &hwpt_id,
-                                    errp)) {
+    if (!iommufd_backend_alloc_hwpt(container->be, &alloc, &hwpt_id, errp)) {
         error_prepend(errp, "no %s page table: ",
-                      flags & IOMMU_HWPT_ALLOC_NEST_PARENT ?
+                      alloc.flags & IOMMU_HWPT_ALLOC_NEST_PARENT ?
                       "nest parent (stage-2)" : "host IOMMU");
         return NULL;
     }
 
     hwpt = g_new0(VFIOIOASHwpt, 1);
     hwpt->hwpt_id = hwpt_id;
-    hwpt->hwpt_flags = flags;
+    hwpt->hwpt_flags = alloc.flags;
     QLIST_INIT(&hwpt->device_list);
     QLIST_INSERT_HEAD(&container->hwpt_list, hwpt, next);
     return hwpt;

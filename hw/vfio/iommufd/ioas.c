@@ -222,7 +222,8 @@ VFIOIOMMUFDContainer *vfio_iommufd_container_join(VFIODevice *vbasedev,
         if (!container_fits(vbasedev, bcontainer)) {
             continue;
         }
-        if (container_try_join(vbasedev, vfio_iommufd_container(bcontainer), &err)) {
+        if (container_try_join(vbasedev, vfio_iommufd_container(bcontainer),
+                               &err)) {
             return vfio_iommufd_container(bcontainer);
         }
         trace_iommufd_cdev_fail_attach_existing_container(

@@ -120,44 +120,74 @@ static bool has_shadows(const VFIOContainerBase *bcontainer)
     return !QLIST_EMPTY(&bcontainer->giommu_list);
 }
 
-/* Return: the caller's result: @ret, or 0 if the failure only blocks DMA. */
-static int map_failed(VFIOIOMMUFDContainer *container, hwaddr iova,
-                      ram_addr_t size, void *vaddr, int ret)
+/* What follows from a map that failed, and who is told */
+typedef enum MapFailure {
+    MAP_FAILURE_BAR_IS_LEFT_OUT,    /* VFIO's listener warns, and goes on */
+    MAP_FAILURE_DEVICE_IS_REFUSED,  /* it is being realized */
+    MAP_FAILURE_GUEST_IS_REFUSED,   /* its map, or its driver's plug */
+    MAP_FAILURE_BOTH_ARE_REFUSED,   /* a device, with memory a driver plugs */
+    MAP_FAILURE_DMA_IS_BLOCKED,     /* and the machine goes on */
+    MAP_FAILURE_MACHINE_ENDS,       /* VFIO's listener sees to it */
+} MapFailure;
+
+static MapFailure map_failure(VFIOIOMMUFDContainer *container, void *vaddr)
 {
     VFIOContainerBase *bcontainer = &container->bcontainer;
-    Error *err = NULL;
+    bool shadows = has_shadows(bcontainer), plugged;
     ram_addr_t offset;
     MemoryRegion *mr;
 
     RCU_READ_LOCK_GUARD();
     mr = memory_region_from_host(vaddr, &offset);
     if (!mr || memory_region_is_ram_device(mr)) {
-        /* VFIO's listener warns of a BAR that cannot be mapped. */
+        return MAP_FAILURE_BAR_IS_LEFT_OUT;
+    }
+    plugged = memory_region_has_ram_discard_manager(mr);
+    if (!bcontainer->initialized && !shadows) {
+        return plugged ? MAP_FAILURE_BOTH_ARE_REFUSED
+                       : MAP_FAILURE_DEVICE_IS_REFUSED;
+    }
+    /*
+     * Memory was plugged, or moved by the guest.  VFIO would end the machine;
+     * but what is not mapped is blocked, and so is safe.
+     */
+    if (bcontainer->initialized && !plugged &&
+        vfio_iommufd_container_nests(container)) {
+        return MAP_FAILURE_DMA_IS_BLOCKED;
+    }
+    return shadows || plugged ? MAP_FAILURE_GUEST_IS_REFUSED
+                              : MAP_FAILURE_MACHINE_ENDS;
+}
+
+/* Return: what the caller is told: @ret, or 0 if it has to live with it. */
+static int map_failed(VFIOIOMMUFDContainer *container, hwaddr iova,
+                      ram_addr_t size, void *vaddr, int ret)
+{
+    VFIOContainerBase *bcontainer = &container->bcontainer;
+    MapFailure failure = map_failure(container, vaddr);
+    Error *err = NULL;
+
+    if (failure == MAP_FAILURE_BAR_IS_LEFT_OUT ||
+        failure == MAP_FAILURE_MACHINE_ENDS) {
         return ret;
     }
-
     set_map_error(container, iova, size, -ret, &err);
-    if (has_shadows(bcontainer) || memory_region_has_ram_discard_manager(mr)) {
-        /* A guest's map, or its driver's plug, which fails: hence once. */
-        warn_report_once("vfio: IOAS %u: %s", container->ioas_id,
-                         error_get_pretty(err));
-    }
-    if (!bcontainer->initialized && !has_shadows(bcontainer)) {
-        /* The device is refused, with the first of the errors. */
-        if (!bcontainer->error) {
-            bcontainer->error = g_steal_pointer(&err);
-        }
-    } else if (bcontainer->initialized &&
-               vfio_iommufd_container_nests(container) &&
-               !memory_region_has_ram_discard_manager(mr)) {
-        /*
-         * Memory was plugged, or moved by the guest.  VFIO would end the
-         * machine; DMA to memory that is not mapped is blocked, hence safe.
-         */
+    if (failure == MAP_FAILURE_DMA_IS_BLOCKED) {
         error_report_once("vfio: IOAS %u: DMA to 0x%" PRIx64 " bytes at 0x%"
                           HWADDR_PRIx " is blocked: %s", container->ioas_id,
                           (uint64_t)size, iova, error_get_pretty(err));
         ret = 0;
+    }
+    if (failure == MAP_FAILURE_GUEST_IS_REFUSED ||
+        failure == MAP_FAILURE_BOTH_ARE_REFUSED) {
+        /* A guest can do so at any time: hence once. */
+        warn_report_once("vfio: IOAS %u: %s", container->ioas_id,
+                         error_get_pretty(err));
+    }
+    if (!bcontainer->error && (failure == MAP_FAILURE_DEVICE_IS_REFUSED ||
+                               failure == MAP_FAILURE_BOTH_ARE_REFUSED)) {
+        /* With the first of the errors. */
+        bcontainer->error = g_steal_pointer(&err);
     }
     error_free(err);
     return ret;

@@ -100,7 +100,8 @@ static inline bool vtd_host_kernel_at_least(const VTDHostKernel *k,
  */
 static inline VTDHostFlush vtd_host_kernel_flush(const VTDHostKernel *k)
 {
-    if (k->flushes_all || (!k->has_driver && vtd_host_kernel_at_least(k, 7, 2))) {
+    if (k->flushes_all ||
+        (!k->has_driver && vtd_host_kernel_at_least(k, 7, 2))) {
         return VTD_HOST_FLUSH_ALL;
     }
     if (k->has_driver && k->has_data) {

@@ -35,7 +35,7 @@ static void attach_release(VTDNestedAttach *at)
     if (!hwpt) {
         return;
     }
-    vtd_nested_prq_leave(at);
+    vtd_nested_fault_queue_leave(at);
     QLIST_REMOVE(at, tag_next);
     vtd_nested_tag_put(at->dev->nested, at->tag);
     at->tag = NULL;
@@ -50,7 +50,7 @@ uint32_t vtd_nested_attach_hwpt_id(const VTDNestedAttach *at)
     case VTD_NESTED_STAGE1:
         return at->hwpt->id;
     case VTD_NESTED_STAGE2:
-        return at->dev->idev->stage2_hwpt_id;
+        return at->dev->idev->hwpt_id;
     default:
         return 0;
     }
@@ -72,7 +72,7 @@ static void attach_settle(VTDNestedAttach *at, VTDNestedTarget target)
 
 static void attach_detach(VTDNestedAttach *at)
 {
-    host_iommu_device_iommufd_detach(at->dev->idev, at->pasid);
+    host_iommu_device_iommufd_detach_hwpt(at->dev->idev, at->pasid);
     attach_release(at);
     attach_settle(at, VTD_NESTED_BLOCKED);
 }
@@ -182,9 +182,8 @@ static void sync_stage2(VTDNestedAttach *at)
     if (at->target == VTD_NESTED_STAGE2) {
         return;
     }
-    if (!host_iommu_device_iommufd_attach(at->dev->idev, at->pasid,
-                                          at->dev->idev->stage2_hwpt_id,
-                                          &err)) {
+    if (!host_iommu_device_iommufd_attach_hwpt(at->dev->idev, at->pasid,
+                                               at->dev->idev->hwpt_id, &err)) {
         vtd_nested_attach_block(at, err);
         return;
     }
@@ -205,8 +204,8 @@ static VTDNestedHwpt *stage1_attach(VTDNestedAttach *at, VTDNestedStage1 *s1,
         if (!hwpt) {
             return NULL;
         }
-        if (host_iommu_device_iommufd_attach(at->dev->idev, at->pasid,
-                                             hwpt->id, errp)) {
+        if (host_iommu_device_iommufd_attach_hwpt(at->dev->idev, at->pasid,
+                                                  hwpt->id, errp)) {
             return hwpt;
         }
         shared = !QLIST_EMPTY(&hwpt->attaches) && !s1->only;
@@ -263,13 +262,13 @@ static void attach_renew(VTDNestedAttach *at)
     Error *err = NULL;
 
     vtd_nested_work(at->dev->nested, 1);
-    vtd_nested_prq_leave(at);
-    if (!host_iommu_device_iommufd_attach(at->dev->idev, at->pasid,
-                                          at->hwpt->id, &err)) {
+    vtd_nested_fault_queue_leave(at);
+    if (!host_iommu_device_iommufd_attach_hwpt(at->dev->idev, at->pasid,
+                                               at->hwpt->id, &err)) {
         vtd_nested_attach_block(at, err);
         return;
     }
-    vtd_nested_prq_join(at);
+    vtd_nested_fault_queue_join(at);
 }
 
 bool vtd_nested_attach_renew_all(VTDNestedHwpt *hwpt, Error **errp)
@@ -317,7 +316,7 @@ static void sync_stage1(VTDNestedAttach *at, VTDNestedWant *want)
     attach_release(at);
     at->hwpt = hwpt;
     QLIST_INSERT_HEAD(&hwpt->attaches, at, hwpt_next);
-    vtd_nested_prq_join(at);
+    vtd_nested_fault_queue_join(at);
     attach_retag(at, want);
     attach_settle(at, VTD_NESTED_STAGE1);
 }

@@ -24,21 +24,19 @@ void vtd_nested_caps_make(IntelIOMMUState *s)
      * the host: RID_PASID works whatever that reports.
      */
     s->ecap |= VTD_ECAP_RPS;
-    if (s->srs) {
+    if (s->ext.srs) {
         s->ecap |= VTD_ECAP_SRS;
     }
-    if (s->nested_pri) {
+    if (s->ext.nested_pri) {
         s->ecap |= VTD_ECAP_PRS | VTD_ECAP_PDS;
     }
-    if (s->fs5lp) {
+    if (s->ext.fs5lp) {
         s->cap |= VTD_CAP_5LP;
     }
-    if (s->nest) {
-        s->cap &= s->nest->host_cap | ~(VTD_CAP_FS1GP | VTD_CAP_5LP);
-        s->ecap &= s->nest->host_ecap | ~VTD_ECAP_SRS;
-        if (s->pasid) {
-            s->ecap |= VTD_ECAP_PSS(s->nest->host_pasid_bits);
-        }
+    s->cap &= s->ext.nest->host_cap | ~(VTD_CAP_FS1GP | VTD_CAP_5LP);
+    s->ecap &= s->ext.nest->host_ecap | ~VTD_ECAP_SRS;
+    if (s->pasid) {
+        s->ecap |= VTD_ECAP_PSS(s->ext.nest->host_pasid_bits);
     }
     trace_vtd_nested_caps(s->cap, s->ecap);
 }

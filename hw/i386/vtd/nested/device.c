@@ -79,7 +79,7 @@ static void device_add(VTDNested *n, PCIBus *bus, int devfn,
     }
     vtd_nested_attach_new(dev, IOMMUFD_NO_PASID);
     trace_vtd_nested_set_device(vtd_nested_device_sid(dev), idev->devid,
-                                idev->stage2_hwpt_id);
+                                idev->hwpt_id);
 
     /* Hot-plugged under a guest that has its tables in place. */
     vtd_nested_sweep_start(dev);
@@ -87,22 +87,19 @@ static void device_add(VTDNested *n, PCIBus *bus, int devfn,
     vtd_nested_inv_flush(n->iommu);
 }
 
-bool vtd_nested_set_device(IntelIOMMUState *s, PCIBus *bus, int devfn,
-                           HostIOMMUDevice *hiod, Error **errp)
+/* Return: @hiod as one that can be nested, or NULL with @errp. */
+static HostIOMMUDeviceIOMMUFD *device_check(PCIBus *bus, int devfn,
+                                            HostIOMMUDevice *hiod, Error **errp)
 {
-    VTDNested *n = s->nest;
     HostIOMMUDeviceIOMMUFD *idev = (HostIOMMUDeviceIOMMUFD *)
         object_dynamic_cast(OBJECT(hiod), TYPE_HOST_IOMMU_DEVICE_IOMMUFD);
-    VTDNestedDevice key = { .bus = bus, .devfn = devfn };
-
-    assert(bql_locked());
 
     if (!idev) {
         error_setg(errp, "intel-iommu nested=on: device %s uses the legacy "
                    "VFIO container, must use an iommufd", hiod->name);
         error_append_hint(errp, "Add -object iommufd,id=iommufd0 and "
                           "iommufd=iommufd0 to the vfio-pci device\n");
-        return false;
+        return NULL;
     }
     if (hiod->aliased_bus != bus || hiod->aliased_devfn != devfn) {
         error_setg(errp, "intel-iommu nested=on: device %s is behind a PCI "
@@ -113,11 +110,25 @@ bool vtd_nested_set_device(IntelIOMMUState *s, PCIBus *bus, int devfn,
                    PCI_FUNC(hiod->aliased_devfn));
         error_append_hint(errp, "Put it on pcie.0 or behind a "
                           "pcie-root-port\n");
-        return false;
+        return NULL;
     }
-    if (!idev->stage2_hwpt_id) {
+    if (!idev->hwpt_id) {
         error_setg(errp, "intel-iommu nested=on: device %s was attached to "
                    "no nest parent, must be attached to one", hiod->name);
+        return NULL;
+    }
+    return idev;
+}
+
+bool vtd_nested_set_device(IntelIOMMUState *s, PCIBus *bus, int devfn,
+                           HostIOMMUDevice *hiod, Error **errp)
+{
+    VTDNested *n = s->ext.nest;
+    HostIOMMUDeviceIOMMUFD *idev = device_check(bus, devfn, hiod, errp);
+    VTDNestedDevice key = { .bus = bus, .devfn = devfn };
+
+    assert(bql_locked());
+    if (!idev) {
         return false;
     }
     assert(!g_hash_table_contains(n->devices, &key));
@@ -133,10 +144,10 @@ void vtd_nested_unset_device(IntelIOMMUState *s, PCIBus *bus, int devfn)
 
     assert(bql_locked());
     trace_vtd_nested_unset_device(PCI_BUILD_BDF(pci_bus_num(bus), devfn));
-    vtd_nested_hold(s->nest);
+    vtd_nested_hold(s->ext.nest);
     /* Not there if vtd_nested_set_device() refused it. */
-    g_hash_table_remove(s->nest->devices, &key);
-    vtd_nested_release(s->nest);
+    g_hash_table_remove(s->ext.nest->devices, &key);
+    vtd_nested_release(s->ext.nest);
 }
 
 void vtd_nested_refresh_function(IntelIOMMUState *s, uint16_t sid,
@@ -145,18 +156,15 @@ void vtd_nested_refresh_function(IntelIOMMUState *s, uint16_t sid,
     VTDNestedDevice *dev;
     GHashTableIter iter;
 
-    if (!s->nest) {
-        return;
-    }
-    assert(bql_locked() && vtd_nested_is_held(s->nest));
+    assert(bql_locked() && vtd_nested_is_held(s->ext.nest));
     vtd_nested_inv_flush(s);
-    g_hash_table_iter_init(&iter, s->nest->devices);
+    g_hash_table_iter_init(&iter, s->ext.nest->devices);
     while (g_hash_table_iter_next(&iter, (gpointer *)&dev, NULL)) {
         if (!((vtd_nested_device_sid(dev) ^ sid) & sid_mask)) {
             vtd_nested_sweep_start(dev);
         }
     }
-    vtd_nested_sweep_devices(s->nest);
+    vtd_nested_sweep_devices(s->ext.nest);
     vtd_nested_inv_flush(s);
 }
 

@@ -120,8 +120,9 @@ static void sweep_followed(VTDNestedDevice *dev)
 }
 
 /*
- * An entry that is new.  One that comes to nothing is not remembered, but counts:
- * all entries of a directory may be like that, and many may be one in memory.
+ * An entry that is new.  One that comes to nothing is not remembered, but
+ * counts: all entries of a directory may be like that, and many may be one in
+ * memory.
  *
  * Return: false if there are too many.
  */

@@ -92,7 +92,7 @@ undo:
 
 static void register_bells(IntelIOMMUState *s, bool on)
 {
-    VTDNestedDoorbell *d = s->nest->doorbell;
+    VTDNestedDoorbell *d = s->ext.nest->doorbell;
 
     memory_region_transaction_begin();
     for (unsigned nr = 0; nr < d->number; nr++) {
@@ -113,7 +113,7 @@ void vtd_nested_doorbell_update(VTDNested *n)
                (!number || tail_shift(s) == d->shift))) {
         return;
     }
-    /* First the writes that are taken by the kernel end, then come the exits. */
+    /* First the writes that the kernel takes end, then come the exits. */
     register_bells(s, false);
     vtd_nested_doorbell_take(n);
     d->number = bells_make(d) ? number : 0;

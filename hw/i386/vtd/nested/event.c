@@ -51,7 +51,8 @@ void vtd_nested_event_blocked(const VTDNestedAttach *at)
     g_autofree char *path = vtd_nested_device_path(at->dev);
 
     at->dev->nested->counters.blocks++;
-    qapi_event_send_intel_iommu_dma_blocked(path, at->dev->idev->parent_obj.name,
+    qapi_event_send_intel_iommu_dma_blocked(path,
+                                            at->dev->idev->parent_obj.name,
                                             has_pasid,
                                             has_pasid ? at->pasid : 0,
                                             vtd_nested_reason(at->cause));

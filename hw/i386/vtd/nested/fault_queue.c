@@ -85,8 +85,9 @@ void vtd_nested_group_forget(VTDNested *n, VTDNestedGroup *group)
 /* Answers */
 
 /*
- * The kernel knows success and invalid request; the third code of PCIe, Response
- * Failure, would stop the device's interface, which is not the guest's alone.
+ * The kernel knows success and invalid request; the third code of PCIe,
+ * Response Failure, would stop the device's interface, which is not the
+ * guest's alone.
  */
 void vtd_nested_fault_queue_answer(VTDNestedFaultQueue *q, uint32_t cookie,
                                    uint8_t code)
@@ -125,7 +126,7 @@ void vtd_nested_fault_queue_write(VTDNestedFaultQueue *q)
     g_array_set_size(q->answers, 0);
 }
 
-void vtd_nested_prq_flush(VTDNested *n)
+void vtd_nested_fault_queue_flush(VTDNested *n)
 {
     VTDNestedFaultQueue *q;
 
@@ -145,7 +146,7 @@ uint64_t vtd_nested_fault_key(uint32_t devid, uint32_t pasid)
     return (uint64_t)devid << 32 | pasid;
 }
 
-void vtd_nested_prq_join(VTDNestedAttach *at)
+void vtd_nested_fault_queue_join(VTDNestedAttach *at)
 {
     VTDNestedFaultQueue *q = at->hwpt->faults;
 
@@ -155,7 +156,7 @@ void vtd_nested_prq_join(VTDNestedAttach *at)
     }
 }
 
-void vtd_nested_prq_forget(VTDNestedAttach *at, bool answer)
+void vtd_nested_fault_queue_forget(VTDNestedAttach *at, bool answer)
 {
     VTDNestedGroup *group, *next;
 
@@ -163,7 +164,7 @@ void vtd_nested_prq_forget(VTDNestedAttach *at, bool answer)
         VTDNestedFaultQueue *q = at->hwpt->faults;
 
         at->dev->nested->page_requests.forgotten++;
-        trace_vtd_nested_prq_forget(q->id, group->cookie);
+        trace_vtd_nested_fault_queue_forget(q->id, group->cookie);
         if (answer) {
             vtd_nested_fault_queue_answer(q, group->cookie, VTD_PRQ_INVALID);
         }
@@ -171,12 +172,12 @@ void vtd_nested_prq_forget(VTDNestedAttach *at, bool answer)
     }
 }
 
-void vtd_nested_prq_leave(VTDNestedAttach *at)
+void vtd_nested_fault_queue_leave(VTDNestedAttach *at)
 {
     VTDNestedFaultQueue *q = at->hwpt->faults;
 
     if (q) {
-        vtd_nested_prq_forget(at, false);
+        vtd_nested_fault_queue_forget(at, false);
         g_hash_table_remove(q->attaches, &at->fault_key);
     }
 }
@@ -247,9 +248,9 @@ static void queue_destroy_again(void *opaque)
 }
 
 /*
- * The open file is a user of the object, and closed it stays open while the main
- * loop's thread polls it, if we are a vCPU's thread.  In a bottom half that poll
- * has ended.
+ * The open file is a user of the object, and closed it stays open while the
+ * main loop's thread polls it, if we are a vCPU's thread.  In a bottom half
+ * that poll has ended.
  */
 static void queue_destroy(IOMMUFDBackend *iommufd, uint32_t id)
 {

@@ -36,7 +36,7 @@ VTDNestedGroup *vtd_nested_group_new(VTDNestedAttach *at,
                                      const struct iommu_hwpt_pgfault *f);
 void vtd_nested_group_forget(VTDNested *n, VTDNestedGroup *group);
 /* All groups of @at.  @answer: the kernel still waits for one. */
-void vtd_nested_prq_forget(VTDNestedAttach *at, bool answer);
+void vtd_nested_fault_queue_forget(VTDNestedAttach *at, bool answer);
 /* In VTDNested.groups */
 uint32_t vtd_nested_group_key(uint16_t sid, uint16_t prgi);
 void vtd_nested_group_free(gpointer group);

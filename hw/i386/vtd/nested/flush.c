@@ -24,10 +24,10 @@ static bool hwpt_send(VTDNestedHwpt *hwpt, uint32_t *num, const void *entries,
     uint32_t want = *num;
     bool ok;
 
-    ok = iommufd_backend_invalidate_hwpt(hwpt->stage1.iommufd, hwpt->id,
-                                         IOMMU_HWPT_INVALIDATE_DATA_VTD_S1,
-                                         sizeof(S1Invalidate), num, entries,
-                                         errp);
+    ok = iommufd_backend_invalidate_cache(hwpt->stage1.iommufd, hwpt->id,
+                                          IOMMU_HWPT_INVALIDATE_DATA_VTD_S1,
+                                          sizeof(S1Invalidate), num, entries,
+                                          errp);
     trace_vtd_nested_inv_send(hwpt->id, want, *num);
     hwpt->nested->counters.invalidations++;
     hwpt->nested->counters.invalidation_entries += want;
@@ -116,8 +116,8 @@ static void hwpt_flush_and_put(VTDNestedHwpt *hwpt)
 }
 
 /*
- * The thread sends, no more: a new HWPT, or devices that are blocked, are for the
- * main loop, to which all of the stage 1 is left.
+ * The thread sends, no more: a new HWPT, or devices that are blocked, are for
+ * the main loop, to which all of the stage 1 is left.
  *
  * Return: false if it is.
  */
@@ -140,9 +140,9 @@ static bool hwpt_flush_in_thread(VTDNestedHwpt *hwpt)
     return false;
 }
 
-void vtd_nested_do_inv_flush(IntelIOMMUState *s)
+void vtd_nested_inv_flush(IntelIOMMUState *s)
 {
-    VTDNested *n = s->nest;
+    VTDNested *n = s->ext.nest;
     VTDNestedHwpt *hwpt;
     bool in_thread = vtd_nested_in_thread(n);
 
@@ -165,6 +165,6 @@ void vtd_nested_do_inv_flush(IntelIOMMUState *s)
      * Answers are given with the BQL, and written before it is let go of.
      */
     if (!in_thread) {
-        vtd_nested_prq_flush(n);
+        vtd_nested_fault_queue_flush(n);
     }
 }

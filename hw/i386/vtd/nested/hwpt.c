@@ -47,19 +47,20 @@ static bool hwpt_alloc(VTDNestedDevice *dev, const VTDNestedStage1 *stage1,
         .pgtbl_addr = stage1->pgtbl_addr,
         .addr_width = stage1->addr_width,
     };
-    uint32_t flags = dev->nested->nesting.pasid ? IOMMUFD_HWPT_ALLOC_PASID : 0;
-    uint32_t fault_id = 0;
+    IOMMUFDHwptAlloc alloc = {
+        .dev_id = dev->idev->devid,
+        .pt_id = stage1->stage2_hwpt_id,
+        .flags = dev->nested->nesting.pasid ? IOMMUFD_HWPT_ALLOC_PASID : 0,
+        .data_type = IOMMU_HWPT_DATA_VTD_S1,
+        .data_len = sizeof(data),
+        .data = &data,
+    };
 
     if (faults) {
-        flags |= IOMMU_HWPT_FAULT_ID_VALID;
-        fault_id = vtd_nested_fault_queue_id(faults);
+        alloc.flags |= IOMMU_HWPT_FAULT_ID_VALID;
+        alloc.fault_id = vtd_nested_fault_queue_id(faults);
     }
-    return iommufd_backend_alloc_faulting_hwpt(stage1->iommufd,
-                                               dev->idev->devid,
-                                               stage1->stage2_hwpt_id, flags,
-                                               IOMMU_HWPT_DATA_VTD_S1,
-                                               sizeof(data), &data, fault_id,
-                                               id, errp);
+    return iommufd_backend_alloc_hwpt(stage1->iommufd, &alloc, id, errp);
 }
 
 /*
@@ -76,7 +77,7 @@ bool vtd_nested_hwpt_has_room(const VTDNestedAttach *at,
     if (old && !QLIST_NEXT(QLIST_FIRST(&old->attaches), hwpt_next)) {
         number--;
     }
-    return number < at->dev->nested->iommu->nested_max_hwpts ||
+    return number < at->dev->nested->iommu->ext.nested_max_hwpts ||
            g_hash_table_contains(hwpts, stage1);
 }
 
@@ -92,9 +93,9 @@ VTDNestedHwpt *vtd_nested_hwpt_get(VTDNestedDevice *dev,
         return hwpt;
     }
     /* One more is for a move; a device that can't share comes here unasked. */
-    if (g_hash_table_size(n->hwpts) > n->iommu->nested_max_hwpts) {
+    if (g_hash_table_size(n->hwpts) > n->iommu->ext.nested_max_hwpts) {
         error_setg(errp, "more than max-hwpts=%" PRIu32 " first-stage tables "
-                   "in use", n->iommu->nested_max_hwpts);
+                   "in use", n->iommu->ext.nested_max_hwpts);
         return NULL;
     }
     vtd_nested_work(n, 1);

@@ -27,7 +27,6 @@
 #include "qemu/queue.h"
 #include "hw/i386/intel_iommu_internal.h"
 #include "hw/i386/vtd/core.h"
-#include "hw/i386/vtd/nested.h"
 
 typedef struct VTDNested VTDNested;
 typedef struct VTDNestedDevice VTDNestedDevice;
@@ -53,7 +52,7 @@ typedef struct VTDNestedQueue {
     unsigned stay_depth;        /* 0: outside of a stay, which is unbounded */
     unsigned work;              /* units of this stay */
     unsigned descriptors;       /* carried out; wraps round */
-    uint32_t held;              /* bits of GSTS_REG that wait for what is left */
+    uint32_t held;              /* bits of GSTS_REG that wait for the rest */
     bool was_enabled;           /* translation, before this write of GCMD_REG */
 } VTDNestedQueue;
 
@@ -150,8 +149,8 @@ typedef struct VTDNestedWant {
 } VTDNestedWant;
 
 /*
- * A look at all that the guest's tables say of a device, in steps: it may be left
- * and gone on with at each.
+ * A look at all that the guest's tables say of a device, in steps: it may be
+ * left and gone on with at each.
  */
 typedef struct VTDNestedSweep {
     enum {
@@ -204,8 +203,8 @@ struct VTDNestedAttach {
 };
 
 /*
- * The attaches with one domain-id and PASID.  The tags of a domain-id are listed
- * by the one that has VTD_NESTED_ANY_PASID, and no attaches of its own.
+ * The attaches with one domain-id and PASID.  The tags of a domain-id are
+ * listed by the one that has VTD_NESTED_ANY_PASID, and no attaches of its own.
  */
 #define VTD_NESTED_ANY_PASID UINT32_MAX
 
@@ -238,10 +237,10 @@ struct VTDNestedHwpt {
 #define VTD_NESTED_MAX_PENDING 256
 
 /*
- * PASIDs of one device that are followed at a time, and entries of its directory
- * that a sweep looks at.  Each costs the kernel an
- * HWPT and a slot of a table, and nobody charges the guest for them: that there
- * are 2^20 PASIDs must not mean that a guest can have so many at once.
+ * PASIDs of one device that are followed at a time, and entries of its
+ * directory that a sweep looks at.  Each costs the kernel an HWPT and a slot
+ * of a table, and nobody charges the guest for them: that there are 2^20
+ * PASIDs must not mean that a guest can have so many at once.
  */
 #define VTD_NESTED_MAX_PASIDS 8192
 
@@ -253,8 +252,8 @@ void vtd_nested_narrow_caps(VTDNested *n, const HostIOMMUDeviceIOMMUFD *idev);
 
 /* vtd/nested/stay.c */
 /*
- * @units more of work: an ioctl, a request of an IOMMU_HWPT_INVALIDATE, a look at
- * an entry, a page of tables, a number of descriptors.
+ * @units more of work: an ioctl, a request of an IOMMU_HWPT_INVALIDATE, a look
+ * at an entry, a page of tables, a number of descriptors.
  */
 void vtd_nested_work(VTDNested *n, unsigned units);
 /* Return: false if what is left has to be left for later. */
@@ -267,7 +266,13 @@ bool vtd_nested_queue_runs(const VTDNested *n);
 /* For the thread: may it look at the queue?  BQL held */
 bool vtd_nested_queue_is_open(VTDNested *n);
 
-/* vtd/nested/queue.c */
+/* vtd/nested/queue.c; the first ones are of the table, vtd/ext.h */
+void vtd_nested_gcmd_begin(IntelIOMMUState *s);
+void vtd_nested_gcmd_end(IntelIOMMUState *s);
+bool vtd_nested_queue_begin(IntelIOMMUState *s);
+bool vtd_nested_queue_more(IntelIOMMUState *s);
+void vtd_nested_queue_end(IntelIOMMUState *s);
+bool vtd_nested_desc_begin(IntelIOMMUState *s, uint8_t type);
 void vtd_nested_queue_init(VTDNested *n);
 void vtd_nested_queue_reset(VTDNested *n);
 /* A batch of the thread.  Return: false if nothing is left for it. */
@@ -275,7 +280,26 @@ bool vtd_nested_queue_batch(VTDNested *n);
 /* What is in the queue is served, as far as the budget allows.  BQL held */
 void vtd_nested_queue_catch_up(VTDNested *n);
 
-/* vtd/nested/device.c */
+/* vtd/nested/inv.c; of the table */
+bool vtd_nested_desc_after(IntelIOMMUState *s, uint8_t type,
+                           const uint64_t val[4]);
+void vtd_nested_iotlb_reg(IntelIOMMUState *s, uint64_t val);
+
+/* vtd/nested/flush.c */
+/*
+ * What was collected reaches the kernel, as far as the budget allows.  Where it
+ * refuses even a full flush, the devices concerned end blocked with a fault
+ * record: no stale translation outlives a wait descriptor.
+ */
+void vtd_nested_inv_flush(IntelIOMMUState *s);
+
+/* vtd/nested/device.c; the first ones are of the table */
+bool vtd_nested_set_device(IntelIOMMUState *s, PCIBus *bus, int devfn,
+                           HostIOMMUDevice *hiod, Error **errp);
+void vtd_nested_unset_device(IntelIOMMUState *s, PCIBus *bus, int devfn);
+void vtd_nested_refresh_all(IntelIOMMUState *s);
+void vtd_nested_refresh_function(IntelIOMMUState *s, uint16_t sid,
+                                 uint16_t sid_mask);
 void vtd_nested_devices_init(VTDNested *n);
 /* Goes on with sweeps.  Return: whether all are done. */
 bool vtd_nested_sweep_devices(VTDNested *n);
@@ -341,8 +365,9 @@ void vtd_nested_hwpts_init(VTDNested *n);
 VTDNestedHwpt *vtd_nested_hwpt_get(VTDNestedDevice *dev,
                                    const VTDNestedStage1 *stage1, Error **errp);
 /*
- * May @at have the nested HWPT for @stage1: is it there, or is the number of them
- * below max-hwpts?  That of @at does not count if it goes with @at's move.
+ * May @at have the nested HWPT for @stage1: is it there, or is the number of
+ * them below max-hwpts?  That of @at does not count if it goes with @at's
+ * move.
  */
 bool vtd_nested_hwpt_has_room(const VTDNestedAttach *at,
                               const VTDNestedStage1 *stage1);
@@ -389,10 +414,10 @@ void vtd_nested_count_descriptor(VTDNested *n);
  * The attach was put on an HWPT, and is about to leave it.  When it leaves, the
  * kernel has answered its requests.
  */
-void vtd_nested_prq_join(VTDNestedAttach *at);
-void vtd_nested_prq_leave(VTDNestedAttach *at);
+void vtd_nested_fault_queue_join(VTDNestedAttach *at);
+void vtd_nested_fault_queue_leave(VTDNestedAttach *at);
 /* What the guest answered reaches the kernel. */
-void vtd_nested_prq_flush(VTDNested *n);
+void vtd_nested_fault_queue_flush(VTDNested *n);
 /* A reference to the fault queue of @dev, for one HWPT. */
 VTDNestedFaultQueue *vtd_nested_fault_queue_get(VTDNestedDevice *dev,
                                                 Error **errp);
@@ -405,11 +430,9 @@ void vtd_nested_prq_init(VTDNested *n);
 /* The device is about to be reset: nobody waits for an answer any more. */
 void vtd_nested_prq_reset(VTDNestedDevice *dev);
 
-/* vtd/nested/state.c */
+/* vtd/nested/state.c; of the table */
+bool vtd_nested_post_load(IntelIOMMUState *s);
 void vtd_nested_state_init(VTDNested *n);
-
-/* vtd/nested/query.c */
-VtdNestedInfo *vtd_nested_query(IOMMUFDNesting *nesting);
 
 /* vtd/nested/event.c */
 /* As QMP names them; the path is the caller's to free. */

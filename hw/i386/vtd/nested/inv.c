@@ -64,29 +64,25 @@ static bool inv_desc(VTDNested *n, uint8_t type, const uint64_t val[4])
     }
 }
 
-bool vtd_nested_do_inv_desc(IntelIOMMUState *s, uint8_t type,
-                            const uint64_t val[4])
+bool vtd_nested_desc_after(IntelIOMMUState *s, uint8_t type,
+                           const uint64_t val[4])
 {
     bool ok;
 
-    assert(bql_locked() && vtd_nested_is_held(s->nest));
-    ok = inv_desc(s->nest, type, val);
-    if (!s->nested_batch) {
+    assert(bql_locked() && vtd_nested_is_held(s->ext.nest));
+    ok = inv_desc(s->ext.nest, type, val);
+    if (!s->ext.nested_batch) {
         vtd_nested_inv_flush(s);
     }
     return ok;
 }
 
-void vtd_nested_iotlb_reg(IntelIOMMUState *s, uint64_t granularity,
-                          uint16_t domain_id)
+void vtd_nested_iotlb_reg(IntelIOMMUState *s, uint64_t val)
 {
-    if (!s->nest) {
-        return;
-    }
-    if (granularity == VTD_TLB_GLOBAL_FLUSH) {
-        vtd_nested_iotlb_global(s->nest);
+    if ((val & VTD_TLB_FLUSH_GRANU_MASK) == VTD_TLB_GLOBAL_FLUSH) {
+        vtd_nested_iotlb_global(s->ext.nest);
     } else {
-        vtd_nested_iotlb_domain(s->nest, domain_id);
+        vtd_nested_iotlb_domain(s->ext.nest, VTD_TLB_DID(val));
     }
     vtd_nested_inv_flush(s);
 }

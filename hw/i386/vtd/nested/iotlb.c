@@ -84,8 +84,8 @@ static void invalidate_pasid(VTDNested *n, const uint64_t val[2])
 }
 
 /*
- * What is collected costs little: a descriptor must not end the batch that it is
- * in.  But one may mark as many HWPTs as there are.
+ * What is collected costs little: a descriptor must not end the batch that it
+ * is in.  But one may mark as many HWPTs as there are.
  */
 #define DESCRIPTORS_A_UNIT  16
 #define MARKS_A_UNIT        64

@@ -37,17 +37,17 @@ bool vtd_nested_kernel_check_property(IntelIOMMUState *s, Error **errp)
 {
     VTDHostFlush flush;
 
-    if (!s->host_flush) {
+    if (!s->ext.host_flush) {
         return true;
     }
-    if (!s->nested) {
+    if (!s->ext.nested) {
         error_setg(errp, "intel-iommu: x-host-flush requires nested=on, which "
                    "is off");
         return false;
     }
-    if (!parse_flush(s->host_flush, &flush)) {
+    if (!parse_flush(s->ext.host_flush, &flush)) {
         error_setg(errp, "intel-iommu: x-host-flush=%s is unknown, must be "
-                   "all, range or coarse", s->host_flush);
+                   "all, range or coarse", s->ext.host_flush);
         error_append_hint(errp, "Leave it out, and QEMU looks at the host's "
                           "kernel\n");
         return false;
@@ -60,8 +60,8 @@ void vtd_nested_kernel_init(VTDNested *n)
     VTDHostKernel kernel = {};
     struct utsname uts;
 
-    if (n->iommu->host_flush) {
-        parse_flush(n->iommu->host_flush, &n->host_flush);
+    if (n->iommu->ext.host_flush) {
+        parse_flush(n->iommu->ext.host_flush, &n->host_flush);
     } else {
         if (!uname(&uts)) {
             vtd_host_kernel_version(&kernel, uts.release);
@@ -104,7 +104,7 @@ uint32_t vtd_nested_kernel_all(const VTDNested *n, unsigned addr_width,
 
 void vtd_nested_kernel_warn(const VTDNested *n)
 {
-    unsigned width = n->iommu->fs5lp ? 57 : 48;
+    unsigned width = n->iommu->ext.fs5lp ? 57 : 48;
     struct utsname uts = {};
 
     if (!vtd_nested_kernel_replaces(n, width)) {

@@ -32,7 +32,7 @@ typedef struct iommu_hwpt_pgfault Fault;
 /* The guest's answer, or an automatic one; to what is outstanding only. */
 static void nested_respond(IntelIOMMUState *s, const VTDPageResponse *r)
 {
-    VTDNested *n = s->nest;
+    VTDNested *n = s->ext.nest;
     uint32_t key = vtd_nested_group_key(r->sid, r->prgi);
     uint32_t pasid = r->has_pasid ? r->pasid : IOMMUFD_NO_PASID;
     VTDNestedGroup *group = g_hash_table_lookup(n->groups,
@@ -227,7 +227,7 @@ static void nested_drain(IntelIOMMUState *s)
 
     /* Invalidations before answers. */
     vtd_nested_inv_flush(s);
-    QLIST_FOREACH_SAFE(q, &s->nest->fault_queues, next, next) {
+    QLIST_FOREACH_SAFE(q, &s->ext.nest->fault_queues, next, next) {
         q->users++;
         for (int i = 0; i < DRAIN_BATCHES && queue_read(q); i++) {
         }
@@ -252,9 +252,9 @@ void vtd_nested_prq_reset(VTDNestedDevice *dev)
     nested_drain(n->iommu);
     g_hash_table_iter_init(&iter, dev->attaches);
     while (g_hash_table_iter_next(&iter, NULL, (gpointer *)&at)) {
-        vtd_nested_prq_forget(at, true);
+        vtd_nested_fault_queue_forget(at, true);
     }
-    vtd_nested_prq_flush(n);
+    vtd_nested_fault_queue_flush(n);
 }
 
 static const VTDPRQOps nested_prq_ops = {
@@ -268,7 +268,7 @@ void vtd_nested_prq_init(VTDNested *n)
     n->page_requests_in = queue_readable;
     n->groups = g_hash_table_new_full(g_direct_hash, g_direct_equal, NULL,
                                       vtd_nested_group_free);
-    if (n->iommu->nested_pri) {
+    if (n->iommu->ext.nested_pri) {
         vtd_prq_setup(n->iommu, &nested_prq_ops);
     }
 }

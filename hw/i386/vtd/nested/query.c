@@ -6,7 +6,9 @@
 
 #include "qemu/osdep.h"
 #include "qemu/main-loop.h"
+#include "hw/i386/x86-iommu.h"
 #include "hw/pci/pci_bus.h"
+#include "qapi/qapi-commands-intel-iommu.h"
 #include "internal.h"
 #include "thread.h"
 
@@ -62,7 +64,7 @@ static VtdNestedDeviceInfo *device_info(const VTDNestedDevice *dev)
     info->host = g_strdup(dev->idev->parent_obj.name);
     info->sid = vtd_nested_device_sid(dev);
     info->iommufd = g_strdup(vtd_nested_iommufd_name(dev->idev->iommufd));
-    info->stage2 = dev->idev->stage2_hwpt_id;
+    info->stage2 = dev->idev->hwpt_id;
     info->host_cap = dev->idev->vtd.cap;
     info->host_ecap = dev->idev->vtd.ecap;
     g_hash_table_iter_init(&iter, dev->attaches);
@@ -120,16 +122,15 @@ static VtdNestedCapabilityList *capabilities(const VTDNested *n)
 
 static VtdNestedFlush flush_of(const VTDNested *n)
 {
-    if (vtd_nested_kernel_replaces(n, n->iommu->fs5lp ? 57 : 48)) {
+    if (vtd_nested_kernel_replaces(n, n->iommu->ext.fs5lp ? 57 : 48)) {
         return VTD_NESTED_FLUSH_REPLACE;
     }
     return n->host_flush == VTD_HOST_FLUSH_ALL ? VTD_NESTED_FLUSH_ALL
                                                : VTD_NESTED_FLUSH_RANGES;
 }
 
-VtdNestedInfo *vtd_nested_query(IOMMUFDNesting *nesting)
+static VtdNestedInfo *query(VTDNested *n)
 {
-    VTDNested *n = container_of(nesting, VTDNested, nesting);
     VtdNestedInfo *info = g_new0(VtdNestedInfo, 1);
     GHashTableIter iter;
     gpointer v;
@@ -153,11 +154,24 @@ VtdNestedInfo *vtd_nested_query(IOMMUFDNesting *nesting)
     }
     info->work_left = n->queue.is_due;
     info->counters = g_memdup2(&n->counters, sizeof(n->counters));
-    if (n->iommu->nested_pri) {
+    if (n->iommu->ext.nested_pri) {
         info->page_requests = g_memdup2(&n->page_requests,
                                         sizeof(n->page_requests));
         info->page_requests->outstanding = g_hash_table_size(n->groups);
     }
     vtd_nested_release(n);
     return info;
+}
+
+/* A machine has one vIOMMU at most. */
+VtdNestedInfoList *qmp_x_query_intel_iommu_nested(Error **errp)
+{
+    VtdNestedInfoList *list = NULL;
+    X86IOMMUState *x86 = x86_iommu_get_default();
+    Object *unit = object_dynamic_cast(OBJECT(x86), TYPE_INTEL_IOMMU_DEVICE);
+
+    if (unit && INTEL_IOMMU_DEVICE(unit)->ext.nest) {
+        QAPI_LIST_PREPEND(list, query(INTEL_IOMMU_DEVICE(unit)->ext.nest));
+    }
+    return list;
 }

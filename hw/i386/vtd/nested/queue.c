@@ -117,9 +117,9 @@ static void status_settle(VTDNested *n)
     }
 }
 
-void vtd_nested_do_gcmd_begin(IntelIOMMUState *s)
+void vtd_nested_gcmd_begin(IntelIOMMUState *s)
 {
-    VTDNested *n = s->nest;
+    VTDNested *n = s->ext.nest;
 
     /* The guest sees a command carried out when it is, and not before. */
     vtd_regs_hold(s);
@@ -129,9 +129,9 @@ void vtd_nested_do_gcmd_begin(IntelIOMMUState *s)
     stay_begin(n);
 }
 
-void vtd_nested_do_gcmd_end(IntelIOMMUState *s)
+void vtd_nested_gcmd_end(IntelIOMMUState *s)
 {
-    VTDNested *n = s->nest;
+    VTDNested *n = s->ext.nest;
 
     if (s->dmar_enabled != n->queue.was_enabled) {
         n->queue.held |= VTD_GSTS_TES;
@@ -148,9 +148,9 @@ void vtd_nested_do_gcmd_end(IntelIOMMUState *s)
 
 /* The queue, as intel_iommu.c fetches it */
 
-bool vtd_nested_do_queue_begin(IntelIOMMUState *s)
+bool vtd_nested_queue_begin(IntelIOMMUState *s)
 {
-    VTDNested *n = s->nest;
+    VTDNested *n = s->ext.nest;
 
     assert(bql_locked() && vtd_nested_is_held(n));
     if (n->queue.is_due || n->queue.is_served) {
@@ -163,22 +163,22 @@ bool vtd_nested_do_queue_begin(IntelIOMMUState *s)
     return true;
 }
 
-bool vtd_nested_do_inv_begin(IntelIOMMUState *s, uint8_t type)
+bool vtd_nested_desc_begin(IntelIOMMUState *s, uint8_t type)
 {
     switch (type) {
     case VTD_INV_DESC_WAIT:
     case VTD_INV_DESC_PC:
     case VTD_INV_DESC_CC:
-        vtd_nested_do_inv_flush(s);
-        return vtd_nested_is_flushed(s->nest);
+        vtd_nested_inv_flush(s);
+        return vtd_nested_is_flushed(s->ext.nest);
     default:
         return true;
     }
 }
 
-bool vtd_nested_do_queue_more(IntelIOMMUState *s)
+bool vtd_nested_queue_more(IntelIOMMUState *s)
 {
-    VTDNested *n = s->nest;
+    VTDNested *n = s->ext.nest;
 
     if (n->sweeps || !vtd_nested_may_work(n)) {
         return false;
@@ -187,11 +187,11 @@ bool vtd_nested_do_queue_more(IntelIOMMUState *s)
     return vtd_nested_may_work(n);
 }
 
-void vtd_nested_do_queue_end(IntelIOMMUState *s)
+void vtd_nested_queue_end(IntelIOMMUState *s)
 {
-    VTDNested *n = s->nest;
+    VTDNested *n = s->ext.nest;
 
-    vtd_nested_do_inv_flush(s);
+    vtd_nested_inv_flush(s);
     if (!n->sweeps) {
         vtd_core_set_iqh(s);
     }
@@ -216,7 +216,7 @@ bool vtd_nested_queue_batch(VTDNested *n)
     stay_begin(n);
     n->counters.batches++;
     vtd_nested_serve(n);
-    vtd_nested_do_inv_flush(n->iommu);
+    vtd_nested_inv_flush(n->iommu);
     if (vtd_nested_is_flushed(n)) {
         vtd_core_set_iqh(n->iommu);
     }
@@ -242,7 +242,7 @@ static void go_on_held(VTDNested *n)
     n->queue.is_due = n->queue.is_handed = false;
     stay_begin(n);
     if (vtd_nested_sweep_devices(n)) {
-        vtd_nested_do_inv_flush(s);
+        vtd_nested_inv_flush(s);
         status_settle(n);
         vtd_core_set_iqh(s);
         if (vtd_nested_is_flushed(n) && can_fetch(n)) {
@@ -262,8 +262,8 @@ static void go_on(void *opaque)
 }
 
 /*
- * A register is about to be written; what the guest put into the queue before is
- * done first, as if its write of the tail had been an exit.
+ * A register is about to be written; what the guest put into the queue before
+ * is done first, as if its write of the tail had been an exit.
  */
 void vtd_nested_queue_catch_up(VTDNested *n)
 {
@@ -290,9 +290,9 @@ static void cancel(VTDNested *n)
 }
 
 /*
- * While the machine stands still its memory must not change, by a wait descriptor
- * for instance; and what is saved then has to be whole: all but the descriptors
- * that the registers tell of is done at once.
+ * While the machine stands still its memory must not change, by a wait
+ * descriptor for instance; and what is saved then has to be whole: all but the
+ * descriptors that the registers tell of is done at once.
  */
 static void vm_changed(void *opaque, bool running, RunState state)
 {
@@ -302,7 +302,7 @@ static void vm_changed(void *opaque, bool running, RunState state)
     if (!running && (n->queue.is_due || !vtd_nested_is_flushed(n))) {
         cancel(n);
         vtd_nested_sweep_devices(n);
-        vtd_nested_do_inv_flush(n->iommu);
+        vtd_nested_inv_flush(n->iommu);
         status_settle(n);
         vtd_core_set_iqh(n->iommu);
     } else if (running && can_fetch(n)) {
@@ -323,7 +323,7 @@ void vtd_nested_queue_reset(VTDNested *n)
 
 static bool get_work_left(Object *obj, Error **errp)
 {
-    VTDNested *n = INTEL_IOMMU_DEVICE(obj)->nest;
+    VTDNested *n = INTEL_IOMMU_DEVICE(obj)->ext.nest;
     bool left;
 
     vtd_nested_hold(n);
@@ -336,7 +336,7 @@ static bool get_work_left(Object *obj, Error **errp)
 static void get_counter(Object *obj, Visitor *v, const char *name,
                         void *opaque, Error **errp)
 {
-    VTDNested *n = INTEL_IOMMU_DEVICE(obj)->nest;
+    VTDNested *n = INTEL_IOMMU_DEVICE(obj)->ext.nest;
     uint64_t val;
 
     vtd_nested_hold(n);

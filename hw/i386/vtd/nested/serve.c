@@ -26,8 +26,9 @@
 /* Descriptors that are read at once, of 4 quadwords at most */
 #define RUN_MAX     64
 /*
- * Wait descriptors that are completed together, and descriptors before the last of
- * them: more ranges than VTD_NESTED_MAX_PENDING would be made one of everything.
+ * Wait descriptors that are completed together, and descriptors before the
+ * last of them: more ranges than VTD_NESTED_MAX_PENDING would be made one of
+ * everything.
  */
 #define WAITS_MAX   64
 #define BATCH_MAX   (VTD_NESTED_MAX_PENDING / 2)
@@ -39,9 +40,10 @@ typedef struct Wait {
 } Wait;
 
 /*
- * What is read ahead of the head.  The head passes a wait descriptor, and what is
- * behind it, when what is before it has been sent.  A call of the host takes a
- * while: so all that is there is collected first, whoever waits for it.
+ * What is read ahead of the head.  The head passes a wait descriptor, and what
+ * is behind it, when what is before it has been sent.  A call of the host
+ * takes a while: so all that is there is collected first, whoever waits for
+ * it.
  */
 typedef struct Batch {
     VTDCoreIOTLB emulated;
@@ -131,7 +133,7 @@ static bool iotlb_is_sound(IntelIOMMUState *s, const Batch *b,
     return granularity == VTD_INV_DESC_IOTLB_GLOBAL ||
            granularity == VTD_INV_DESC_IOTLB_DOMAIN ||
            (granularity == VTD_INV_DESC_IOTLB_PAGE &&
-            VTD_INV_DESC_IOTLB_AM(val[1]) <= s->mamv);
+            VTD_INV_DESC_IOTLB_AM(val[1]) <= s->ext.mamv);
 }
 
 static bool piotlb_is_sound(IntelIOMMUState *s, const Batch *b,
@@ -145,7 +147,7 @@ static bool piotlb_is_sound(IntelIOMMUState *s, const Batch *b,
     }
     return granularity == VTD_INV_DESC_PIOTLB_ALL_IN_PASID ||
            (granularity == VTD_INV_DESC_PIOTLB_PSI_IN_PASID &&
-            VTD_INV_DESC_PIOTLB_AM(val[1]) <= s->mamv);
+            VTD_INV_DESC_PIOTLB_AM(val[1]) <= s->ext.mamv);
 }
 
 static bool device_is_sound(const Batch *b, const uint64_t *val)
@@ -235,8 +237,8 @@ static void pass(VTDNested *n, Batch *b, uint8_t type)
         b->cursor = 0;
     }
     vtd_nested_count_descriptor(n);
-    if (!n->iommu->nested_batch) {
-        vtd_nested_do_inv_flush(n->iommu);
+    if (!n->iommu->ext.nested_batch) {
+        vtd_nested_inv_flush(n->iommu);
     }
 }
 
@@ -261,7 +263,7 @@ static bool serve_read(VTDNested *n, Batch *b)
 static unsigned complete(VTDNested *n, Batch *b)
 {
     if (b->waits) {
-        vtd_nested_do_inv_flush(n->iommu);
+        vtd_nested_inv_flush(n->iommu);
         if (!vtd_nested_is_flushed(n)) {
             n->queue.is_ahead = true;
             return b->wait[0].index;
@@ -306,7 +308,7 @@ void vtd_nested_serve(VTDNested *n)
     }
     if (n->queue.is_ahead) {
         /* Or what is collected once more would never all be sent. */
-        vtd_nested_do_inv_flush(s);
+        vtd_nested_inv_flush(s);
         if (!vtd_nested_is_flushed(n)) {
             return;
         }

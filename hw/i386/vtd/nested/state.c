@@ -20,7 +20,7 @@ static bool state_needed(void *opaque)
 {
     IntelIOMMUState *s = opaque;
 
-    return s->nest;
+    return s->ext.nest;
 }
 
 /*
@@ -43,7 +43,8 @@ const VMStateDescription vtd_nested_vmstate = {
     .minimum_version_id = 1,
     .needed = state_needed,
     .fields = (const VMStateField[]) {
-        VMSTATE_STRUCT_POINTER(nest, IntelIOMMUState, root_vmstate, VTDNested),
+        VMSTATE_STRUCT_POINTER(ext.nest, IntelIOMMUState, root_vmstate,
+                               VTDNested),
         VMSTATE_END_OF_LIST()
     }
 };
@@ -67,18 +68,15 @@ static bool check_told(IntelIOMMUState *s)
 
 bool vtd_nested_post_load(IntelIOMMUState *s)
 {
-    if (!s->nest) {
-        return true;
-    }
     if (!check_told(s)) {
         return false;
     }
-    s->root_scalable = s->nest->ttm & 1;
-    s->nest->loaded = true;
-    vtd_nested_hold(s->nest);
-    vtd_nested_doorbell_update(s->nest);
+    s->root_scalable = s->ext.nest->ttm & 1;
+    s->ext.nest->loaded = true;
+    vtd_nested_hold(s->ext.nest);
+    vtd_nested_doorbell_update(s->ext.nest);
     vtd_regs_publish(s);
-    vtd_nested_release(s->nest);
+    vtd_nested_release(s->ext.nest);
     return true;
 }
 

@@ -20,7 +20,7 @@ void vtd_nested_work(VTDNested *n, unsigned units)
 bool vtd_nested_may_work(const VTDNested *n)
 {
     return !n->queue.stay_depth ||
-           n->queue.work < n->iommu->nested_stay_budget;
+           n->queue.work < n->iommu->ext.nested_stay_budget;
 }
 
 bool vtd_nested_is_flushed(const VTDNested *n)

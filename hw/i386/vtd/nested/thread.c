@@ -91,7 +91,7 @@ static bool thread_poll(void *opaque)
 
 bool vtd_nested_thread_init(VTDNested *n, Error **errp)
 {
-    IOThread *iothread = n->iommu->iothread;
+    IOThread *iothread = n->iommu->ext.iothread;
     VTDNestedThread *t;
 
     qemu_mutex_init(&n->lock);

@@ -5,9 +5,10 @@
  *
  * With iothread= the queue has two servers, and never both at a time:
  *
- *   - the thread, without the BQL, for descriptors that invalidate what the host
- *     has cached, and for wait descriptors: vtd/nested/serve.c;
- *   - the main loop and vCPUs in a register write, with the BQL, for all others.
+ *   - the thread, without the BQL, for descriptors that invalidate what the
+ *     host has cached, and for wait descriptors: vtd/nested/serve.c;
+ *   - the main loop and vCPUs in a register write, with the BQL, for all
+ *     others.
  *
  * Lock order, outermost first:
  *

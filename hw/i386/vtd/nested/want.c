@@ -34,7 +34,7 @@ static void want_stage1(const VTDNestedAttach *at, const VTDPASIDEntry *pe,
         s1->addr_width = 48;
         break;
     case VTD_FSPM_5_LEVEL:
-        if (s->fs5lp) {
+        if (s->ext.fs5lp) {
             s1->addr_width = 57;
             break;
         }
@@ -45,7 +45,7 @@ static void want_stage1(const VTDNestedAttach *at, const VTDPASIDEntry *pe,
     }
 
     s1->iommufd = at->dev->idev->iommufd;
-    s1->stage2_hwpt_id = at->dev->idev->stage2_hwpt_id;
+    s1->stage2_hwpt_id = at->dev->idev->hwpt_id;
     s1->pgtbl_addr = VTD_PE2_FSPTPTR(pe);
     s1->page_requests = want->pre && at->dev->idev->page_requests;
     if (s1->page_requests) {

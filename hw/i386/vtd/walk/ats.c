@@ -11,7 +11,6 @@
 #include "hw/pci/pci_ats.h"
 #include "hw/pci/pci_bus.h"
 #include "hw/i386/vtd/trace.h"
-#include "hw/i386/vtd/ats.h"
 #include "hw/i386/vtd/prq.h"
 #include "internal.h"
 #include "state.h"
@@ -113,7 +112,7 @@ static bool ats_translate(void *opaque, PCIDevice *dev,
         ats_fill_untranslated(page, addr);
         return true;
     }
-    if (!vtd_walk_active(s)) {
+    if (!vtd_walk_owns(s)) {
         ats_report_legacy(s, &tlp, VTD_SM_RTA_PASID);
         return false;
     }
@@ -132,7 +131,7 @@ static bool ats_translated(void *opaque, PCIDevice *dev, uint64_t addr,
     VTDWalkTLP tlp = ats_tlp(s, dev, NULL, addr, write, VTD_AT_TRANSLATED);
 
     QEMU_LOCK_GUARD(&s->iommu_lock);
-    return (s->ecap & VTD_ECAP_DT) && vtd_walk_active(s) &&
+    return (s->ecap & VTD_ECAP_DT) && vtd_walk_owns(s) &&
            vtd_walk_check_translated_locked(s, &tlp);
 }
 
@@ -152,7 +151,7 @@ static bool ats_request(void *opaque, PCIDevice *dev,
     write |= !(s->ecap & VTD_ECAP_NWFS);
     tlp = ats_tlp(s, dev, prefix, addr, write, VTD_AT_TRANSLATION);
     QEMU_LOCK_GUARD(&s->iommu_lock);
-    if (!(s->ecap & VTD_ECAP_DT) || !vtd_walk_active(s)) {
+    if (!(s->ecap & VTD_ECAP_DT) || !vtd_walk_owns(s)) {
         return false;
     }
     if (ats_is_interrupt(&tlp)) {
@@ -199,7 +198,7 @@ static void ats_page_request(void *opaque, PCIDevice *dev,
 
     if (vtd_prq_present(s) && s->dmar_enabled) {
         QEMU_LOCK_GUARD(&s->iommu_lock);
-        if (vtd_walk_active(s)) {
+        if (vtd_walk_owns(s)) {
             tlp.page_request = true;
             fault = vtd_walk_check_context_locked(s, &tlp);
         } else {
@@ -222,10 +221,10 @@ static void ats_respond(IntelIOMMUState *s, const VTDPageResponse *r)
         .code = r->code,
     };
 
-    pci_ats_prg_response(s->walk->bus, r->sid, &response);
+    pci_ats_prg_response(s->ext.walk->bus, r->sid, &response);
 }
 
-const VTDPRQOps vtd_ats_prq_ops = {
+static const VTDPRQOps ats_prq_ops = {
     .respond = ats_respond,
 };
 
@@ -236,13 +235,12 @@ static const PCIATSIOMMUOps ats_ops = {
     .ats_request = ats_request,
 };
 
-void vtd_ats_realize(IntelIOMMUState *s, PCIBus *bus)
+void vtd_walk_ats_init(IntelIOMMUState *s, PCIBus *bus)
 {
-    if (s->ecap_nest) {
-        s->walk->bus = bus;
-        object_property_add_uint32_ptr(OBJECT(s), "x-inject-ite",
-                                       &s->walk->inject_ite,
-                                       OBJ_PROP_FLAG_READWRITE);
-        pci_ats_setup_iommu(bus, &ats_ops, s);
-    }
+    s->ext.walk->bus = bus;
+    object_property_add_uint32_ptr(OBJECT(s), "x-inject-ite",
+                                   &s->ext.walk->inject_ite,
+                                   OBJ_PROP_FLAG_READWRITE);
+    pci_ats_setup_iommu(bus, &ats_ops, s);
+    vtd_prq_setup(s, &ats_prq_ops);
 }

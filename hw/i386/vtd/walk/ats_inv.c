@@ -13,8 +13,6 @@
 #include "block/block.h"
 #include "hw/pci/pci_ats.h"
 #include "hw/i386/vtd/trace.h"
-#include "hw/i386/vtd/ats.h"
-#include "hw/i386/vtd/fault.h"
 #include "hw/i386/vtd/prq.h"
 #include "internal.h"
 #include "state.h"
@@ -40,19 +38,19 @@ static void set_range(PCIATSInvalidation *inv, uint64_t addr, bool s)
 static void request(IntelIOMMUState *s, uint16_t sid,
                     const PCIATSInvalidation *inv)
 {
-    bool done = (!s->walk_strict ||
-                 pci_ats_is_enabled(s->walk->bus, sid)) &&
-                pci_ats_invalidate(s->walk->bus, sid, inv);
+    bool done = (!s->ext.walk_strict ||
+                 pci_ats_is_enabled(s->ext.walk->bus, sid)) &&
+                pci_ats_invalidate(s->ext.walk->bus, sid, inv);
 
-    if (s->walk->inject_ite) {
-        s->walk->inject_ite--;
+    if (s->ext.walk->inject_ite) {
+        s->ext.walk->inject_ite--;
         done = false;
     }
     trace_vtd_ats_invalidate(sid, inv->pasid, inv->global, inv->first,
                              inv->last, done);
     if (!done) {
-        s->walk->inv_timed_out = true;
-        s->walk->inv_sid = sid;
+        s->ext.walk->inv_timed_out = true;
+        s->ext.walk->inv_sid = sid;
     }
 }
 
@@ -75,30 +73,37 @@ static void inv_device_pasid(IntelIOMMUState *s, uint64_t lo, uint64_t hi)
     request(s, VTD_INV_DESC_PASID_DEVICE_IOTLB_SID(lo), &inv);
 }
 
-void vtd_ats_do_inv_desc(IntelIOMMUState *s, uint8_t type, uint64_t val[2])
+/* A malformed one is left to intel_iommu.c's check, which reports it. */
+static void inv_device_tlb(IntelIOMMUState *s, uint8_t type, uint64_t lo,
+                           uint64_t hi)
 {
-    if (type == VTD_INV_DESC_WAIT) {
-        vtd_prq_wait_desc(s, &val[0]);
+    lo &= ~VTD_INV_DEVICE_PFSID;
+    if (type == VTD_INV_DESC_DEVICE) {
+        if (!(lo & VTD_INV_DESC_DEVICE_IOTLB_RSVD_LO) &&
+            !(hi & VTD_INV_DESC_DEVICE_IOTLB_RSVD_HI)) {
+            inv_device(s, lo, hi);
+        }
+    } else if (!(lo & VTD_INV_DESC_PASID_DEVICE_IOTLB_RSVD_VAL0) &&
+               !(hi & VTD_INV_DESC_PASID_DEVICE_IOTLB_RSVD_VAL1)) {
+        inv_device_pasid(s, lo, hi);
     }
-    if (!s->ecap_nest || !(s->ecap & VTD_ECAP_DT)) {
-        return;
-    }
-    /* A malformed one is left to QEMU's check, which reports it. */
+}
+
+uint64_t vtd_walk_desc_before(IntelIOMMUState *s, uint8_t type,
+                              const uint64_t val[2])
+{
     switch (type) {
+    case VTD_INV_DESC_WAIT:
+        return vtd_prq_wait_desc(s, val[0]);
     case VTD_INV_DESC_DEVICE:
-        val[0] &= ~VTD_INV_DEVICE_PFSID;
-        if (!(val[0] & VTD_INV_DESC_DEVICE_IOTLB_RSVD_LO) &&
-            !(val[1] & VTD_INV_DESC_DEVICE_IOTLB_RSVD_HI)) {
-            inv_device(s, val[0], val[1]);
-        }
-        break;
     case VTD_INV_DESC_DEV_PIOTLB:
-        val[0] &= ~VTD_INV_DEVICE_PFSID;
-        if (!(val[0] & VTD_INV_DESC_PASID_DEVICE_IOTLB_RSVD_VAL0) &&
-            !(val[1] & VTD_INV_DESC_PASID_DEVICE_IOTLB_RSVD_VAL1)) {
-            inv_device_pasid(s, val[0], val[1]);
+        if (s->ecap & VTD_ECAP_DT) {
+            inv_device_tlb(s, type, val[0], val[1]);
+            return VTD_INV_DEVICE_PFSID;
         }
-        break;
+        return 0;
+    default:
+        return 0;
     }
 }
 
@@ -110,59 +115,65 @@ void vtd_ats_do_inv_desc(IntelIOMMUState *s, uint8_t type, uint64_t val[2])
  */
 static void drain_dma(IntelIOMMUState *s)
 {
-    if (s->walk_strict && s->walk->drain) {
+    if (s->ext.walk_strict && s->ext.walk->drain) {
         bdrv_drain_all();
     }
-    s->walk->drain = false;
+    s->ext.walk->drain = false;
 }
 
-bool vtd_ats_do_abort_wait(IntelIOMMUState *s)
+/*
+ * Return: true if a device did not complete an invalidation: the wait
+ * descriptor is not to complete, and the queue stops (FSTS.ITE).
+ */
+static bool abort_wait(IntelIOMMUState *s)
 {
     uint32_t fsts;
 
     drain_dma(s);
-    if (!s->walk->inv_timed_out) {
+    if (!s->ext.walk->inv_timed_out) {
         return false;
     }
-    s->walk->inv_timed_out = false;
+    s->ext.walk->inv_timed_out = false;
     fsts = ldl_le_p(&s->csr[DMAR_FSTS_REG]);
     stq_le_p(&s->csr[DMAR_IQERCD_REG],
-             (uint64_t)s->walk->inv_sid << VTD_IQERCD_ITESID);
+             (uint64_t)s->ext.walk->inv_sid << VTD_IQERCD_ITESID);
     stl_le_p(&s->csr[DMAR_FSTS_REG], fsts | VTD_FSTS_ITE);
-    trace_vtd_ats_inv_timed_out(s->walk->inv_sid);
+    trace_vtd_ats_inv_timed_out(s->ext.walk->inv_sid);
     if (!(fsts & VTD_FSTS_ITE)) {
         vtd_core_fault_event(s, fsts);
     }
     return true;
 }
 
-bool vtd_ats_inv_timed_out(IntelIOMMUState *s)
+bool vtd_walk_wait_before(IntelIOMMUState *s, uint64_t lo)
+{
+    return !abort_wait(s) && !vtd_prq_is_fence(s, lo);
+}
+
+static bool is_stopped(IntelIOMMUState *s)
 {
     return ldl_le_p(&s->csr[DMAR_FSTS_REG]) & VTD_FSTS_ITE;
 }
 
-void vtd_ats_fsts_written(IntelIOMMUState *s)
+bool vtd_walk_queue_begin(IntelIOMMUState *s)
 {
-    uint32_t fsts = ldl_le_p(&s->csr[DMAR_FSTS_REG]);
-
-    /* ITE is set with ecap-nest=on only; IQE by every unit. */
-    if (s->qi_enabled && !(fsts & (VTD_FSTS_ITE | VTD_FSTS_IQE))) {
-        vtd_core_fetch(s);
-    }
+    return !is_stopped(s);
 }
 
-void vtd_ats_reset(IntelIOMMUState *s)
+/* The queue stops behind the wait descriptor that did not complete. */
+bool vtd_walk_queue_more(IntelIOMMUState *s)
 {
-    vtd_fault_reset(s);
-    vtd_walk_version_init(s);
-    if (s->ecap_nest) {
-        s->walk->inv_timed_out = false;
-        s->walk->drain = false;
-        stl_le_p(&s->w1cmask[DMAR_FSTS_REG],
-                 ldl_le_p(&s->w1cmask[DMAR_FSTS_REG]) | VTD_FSTS_ITE);
-        if (!s->prq) {
-            vtd_prq_setup(s, &vtd_ats_prq_ops);
-        }
+    if (!is_stopped(s)) {
+        return true;
     }
-    vtd_prq_reset(s);
+    vtd_core_set_iqh(s);
+    return false;
+}
+
+void vtd_walk_inv_reset(IntelIOMMUState *s)
+{
+    s->ext.walk->inv_timed_out = false;
+    s->ext.walk->drain = false;
+    stl_le_p(&s->w1cmask[DMAR_FSTS_REG],
+             ldl_le_p(&s->w1cmask[DMAR_FSTS_REG]) | VTD_FSTS_ITE);
 }

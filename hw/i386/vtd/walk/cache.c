@@ -23,7 +23,6 @@ typedef struct IotlbEntry {
     uint16_t did;
     uint32_t pasid;
     VTDWalkPage page;           /* its .out is the page's base */
-    VTDWalkPage found;          /* what find() hands out */
 } IotlbEntry;
 
 typedef struct PasidEntry {
@@ -101,8 +100,8 @@ static unsigned size_lg2(unsigned size)
     return VTD_PAGE_SHIFT_4K + size * VTD_LEVEL_BITS;
 }
 
-const VTDWalkPage *vtd_walk_iotlb_find(VTDWalkCache *cache, VTDWalkTag tag,
-                                       hwaddr addr, const VTDWalkPasid *of)
+bool vtd_walk_iotlb_find(VTDWalkCache *cache, VTDWalkTag tag, hwaddr addr,
+                         const VTDWalkPasid *of, VTDWalkPage *page)
 {
     IotlbEntry key = { .tag = pack_tag(tag) }, *e;
 
@@ -115,12 +114,12 @@ const VTDWalkPage *vtd_walk_iotlb_find(VTDWalkCache *cache, VTDWalkTag tag,
         key.frame = (addr & mask) >> VTD_PAGE_SHIFT_4K;
         e = g_hash_table_lookup(cache->iotlb, &key);
         if (e && (!of || (e->did == of->did && e->pgtt == of->pgtt))) {
-            e->found = e->page;
-            e->found.out |= addr & ~mask;
-            return &e->found;
+            *page = e->page;
+            page->out |= addr & ~mask;
+            return true;
         }
     }
-    return NULL;
+    return false;
 }
 
 void vtd_walk_iotlb_add(VTDWalkCache *cache, VTDWalkTag tag, hwaddr addr,

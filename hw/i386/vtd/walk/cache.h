@@ -27,10 +27,12 @@ typedef struct VTDWalkTag {
 /*
  * @of: only a translation of this entry's type and domain-id; NULL: any
  *
- * Return: the translation of @addr, or NULL; good until the next add.
+ * @page: out: the translation of @addr
+ *
+ * Return: whether there is one.
  */
-const VTDWalkPage *vtd_walk_iotlb_find(VTDWalkCache *cache, VTDWalkTag tag,
-                                       hwaddr addr, const VTDWalkPasid *of);
+bool vtd_walk_iotlb_find(VTDWalkCache *cache, VTDWalkTag tag, hwaddr addr,
+                         const VTDWalkPasid *of, VTDWalkPage *page);
 void vtd_walk_iotlb_add(VTDWalkCache *cache, VTDWalkTag tag, hwaddr addr,
                         const VTDWalkPasid *pasid, const VTDWalkPage *page);
 

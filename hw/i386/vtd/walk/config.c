@@ -11,6 +11,7 @@
 #include "hw/i386/vtd/core.h"
 #include "hw/i386/vtd/prq.h"
 #include "hw/i386/vtd/walk.h"
+#include "state.h"
 
 #define AW_57           57
 
@@ -51,7 +52,7 @@ static const WalkFeature walk_features[] = {
 
 static bool feature_is_on(IntelIOMMUState *s, const WalkFeature *f)
 {
-    return f->cap ? s->walk_cap & f->cap : s->walk_ecap & f->ecap;
+    return f->cap ? s->ext.walk_cap & f->cap : s->ext.walk_ecap & f->ecap;
 }
 
 static const WalkFeature *find_changed_feature(IntelIOMMUState *s)
@@ -71,19 +72,19 @@ static bool check_without_nest(IntelIOMMUState *s, Error **errp)
 {
     const WalkFeature *f = find_changed_feature(s);
 
-    if (s->fs5lp && !s->nested) {
+    if (s->ext.fs5lp && !s->ext.nested) {
         error_setg(errp, "intel-iommu: fs5lp=on requires a unit that walks 5 "
                    "levels: add nested=on or ecap-nest=on");
         return false;
     }
-    if (s->mamv != VTD_MAMV) {
+    if (s->ext.mamv != VTD_MAMV) {
         error_setg(errp, "intel-iommu: x-mamv=%u requires ecap-nest=on",
-                   s->mamv);
+                   s->ext.mamv);
         return false;
     }
-    if (s->walk_strict || s->walk_profile) {
+    if (s->ext.walk_strict || s->ext.walk_profile) {
         error_setg(errp, "intel-iommu: %s requires ecap-nest=on, which is off",
-                   s->walk_strict ? "x-strict=on" : "x-profile");
+                   s->ext.walk_strict ? "x-strict=on" : "x-profile");
         return false;
     }
     if (f) {
@@ -117,9 +118,9 @@ static bool check_contradictions(IntelIOMMUState *s, Error **errp)
 
 static bool check_values(IntelIOMMUState *s, Error **errp)
 {
-    if (s->mamv > MAMV_MAX) {
-        error_setg(errp, "intel-iommu: x-mamv=%u, must be %u or less", s->mamv,
-                   MAMV_MAX);
+    if (s->ext.mamv > MAMV_MAX) {
+        error_setg(errp, "intel-iommu: x-mamv=%u, must be %u or less",
+                   s->ext.mamv, MAMV_MAX);
         return false;
     }
     if (s->aw_bits != VTD_HOST_AW_39BIT && s->aw_bits != VTD_HOST_AW_48BIT &&
@@ -134,10 +135,10 @@ static bool check_values(IntelIOMMUState *s, Error **errp)
                    " combined with dma-translation=off");
         return false;
     }
-    if (s->switched_off) {
+    if (s->ext.switched_off) {
         error_setg(errp, "intel-iommu: ecap-nest=on requires scalable mode and "
                    "first-stage translation, but %s=off was given",
-                   s->switched_off);
+                   s->ext.switched_off);
         return false;
     }
     return true;
@@ -150,10 +151,10 @@ static const char *find_profile_contradiction(IntelIOMMUState *s)
 
     return f ? f->prop :
            s->aw_bits != VTD_HOST_ADDRESS_WIDTH ? "aw-bits" :
-           s->mamv != VTD_MAMV ? "x-mamv" :
-           s->fs5lp ? "fs5lp" :
+           s->ext.mamv != VTD_MAMV ? "x-mamv" :
+           s->ext.fs5lp ? "fs5lp" :
            !s->fs1gp ? "fs1gp" :
-           !s->srs ? "x-srs" :
+           !s->ext.srs ? "x-srs" :
            s->caching_mode ? "caching-mode" :
            s->intr_eim == ON_OFF_AUTO_OFF ? "eim" :
            !X86_IOMMU_DEVICE(s)->pt_supported ? "pt" : NULL;
@@ -164,28 +165,28 @@ static bool decide_profile(IntelIOMMUState *s, Error **errp)
     X86IOMMUState *x86 = X86_IOMMU_DEVICE(s);
     const char *prop;
 
-    if (!s->walk_profile) {
+    if (!s->ext.walk_profile) {
         return true;
     }
-    if (strcmp(s->walk_profile, PROFILE_SERVER)) {
+    if (strcmp(s->ext.walk_profile, PROFILE_SERVER)) {
         error_setg(errp, "intel-iommu: x-profile=%s must be %s",
-                   s->walk_profile, PROFILE_SERVER);
+                   s->ext.walk_profile, PROFILE_SERVER);
         return false;
     }
     prop = find_profile_contradiction(s);
     if (prop) {
         error_setg(errp, "intel-iommu: x-profile=%s says what is reported: "
-                   "leave %s out", s->walk_profile, prop);
+                   "leave %s out", s->ext.walk_profile, prop);
         return false;
     }
     if (!x86_iommu_ir_supported(x86)) {
         error_setg(errp, "intel-iommu: x-profile=%s requires intremap=on",
-                   s->walk_profile);
+                   s->ext.walk_profile);
         return false;
     }
     x86->dt_supported = true;
     s->intr_eim = ON_OFF_AUTO_ON;
-    s->mamv = PROFILE_SERVER_MAMV;
+    s->ext.mamv = PROFILE_SERVER_MAMV;
     /* CAP.MGAW; the width of stage 2 is SAGAW's. */
     s->aw_bits = AW_57;
     return true;
@@ -193,10 +194,10 @@ static bool decide_profile(IntelIOMMUState *s, Error **errp)
 
 bool vtd_walk_decide_config(IntelIOMMUState *s, Error **errp)
 {
-    if (!s->ecap_nest) {
+    if (!s->ext.ecap_nest) {
         return check_without_nest(s, errp);
     }
-    if (s->nested) {
+    if (s->ext.nested) {
         /* vtd_nested_decide_config() has the words for that. */
         return true;
     }
@@ -211,12 +212,9 @@ bool vtd_walk_decide_config(IntelIOMMUState *s, Error **errp)
 
 void vtd_walk_cap_init(IntelIOMMUState *s)
 {
-    uint64_t ecap = s->walk_ecap;
+    uint64_t ecap = s->ext.walk_ecap;
 
-    if (!s->ecap_nest) {
-        return;
-    }
-    if (s->walk_profile) {
+    if (s->ext.walk_profile) {
         s->cap = PROFILE_SERVER_CAP;
         s->ecap = PROFILE_SERVER_ECAP;
         return;
@@ -226,14 +224,14 @@ void vtd_walk_cap_init(IntelIOMMUState *s)
     } else {
         ecap &= ~VTD_ECAP_NWFS;
     }
-    if (s->srs) {
+    if (s->ext.srs) {
         ecap |= VTD_ECAP_SRS;
     } else {
         ecap &= ~VTD_ECAP_RPRIVS;
     }
     s->ecap |= ecap | VTD_ECAP_NEST | VTD_ECAP_SLADS | VTD_ECAP_SLTS |
                VTD_ECAP_PASID | VTD_ECAP_PSS(VTD_PASID_ID_SHIFT);
-    s->cap |= s->walk_cap;
+    s->cap |= s->ext.walk_cap;
     /*
      * Of any MGAW, as client hardware does it: the 4 levels of stage 1 must be
      * among SAGAW for Linux to use a unit that has both stages.
@@ -242,14 +240,14 @@ void vtd_walk_cap_init(IntelIOMMUState *s)
     if (s->aw_bits == AW_57) {
         s->cap |= VTD_CAP_SAGAW_57;
     }
-    if (s->fs5lp) {
+    if (s->ext.fs5lp) {
         s->cap |= VTD_CAP_5LP;
     }
 }
 
 void vtd_walk_version_init(IntelIOMMUState *s)
 {
-    if (s->walk_profile) {
+    if (s->ext.walk_profile) {
         stl_le_p(&s->csr[DMAR_VER_REG], PROFILE_SERVER_VERSION);
     }
 }
@@ -270,11 +268,12 @@ static bool reg_moves(hwaddr addr, hwaddr seen, hwaddr at, hwaddr *out)
     return false;
 }
 
-hwaddr vtd_walk_profile_reg(hwaddr addr)
+hwaddr vtd_walk_reg(IntelIOMMUState *s, hwaddr addr)
 {
     hwaddr out = addr;
 
-    if (!reg_moves(addr, PROFILE_FRCD, DMAR_FRCD_REG_OFFSET, &out)) {
+    if (s->ext.walk_profile &&
+        !reg_moves(addr, PROFILE_FRCD, DMAR_FRCD_REG_OFFSET, &out)) {
         reg_moves(addr, PROFILE_IOTLB, DMAR_IOTLB_REG_OFFSET, &out);
     }
     return out;

@@ -17,7 +17,7 @@ bool vtd_walk_entry_read(IntelIOMMUState *s, hwaddr addr, uint64_t *entry)
 {
     uint64_t raw;
 
-    s->walk->reads++;
+    s->ext.walk->reads++;
     if (dma_memory_read(&address_space_memory, addr, &raw, sizeof(raw),
                         ram_only)) {
         return false;

@@ -11,7 +11,6 @@
 #define HW_I386_INTEL_IOMMU_WALK_INTERNAL_H
 
 #include "hw/i386/vtd/core.h"
-#include "hw/i386/vtd/walk.h"
 
 /* A scalable-mode PASID entry, judged and taken apart (VT-d 9.6) */
 typedef struct VTDWalkPasid {

@@ -21,8 +21,8 @@ static void inv_run(IntelIOMMUState *s, const char *what,
                               inv->last);
     vtd_walk_notify(s, inv);
     QEMU_LOCK_GUARD(&s->iommu_lock);
-    vtd_walk_cache_invalidate(s->walk->cache, inv);
-    vtd_walk_psc_invalidate(s->walk->psc, inv);
+    vtd_walk_cache_invalidate(s->ext.walk->cache, inv);
+    vtd_walk_psc_invalidate(s->ext.walk->psc, inv);
 }
 
 /* @hint: IH, at the same place of all three forms */
@@ -41,7 +41,7 @@ static void inv_iotlb(IntelIOMMUState *s, uint64_t lo, uint64_t hi)
 {
     VTDWalkInvalidation inv = {};
 
-    s->walk->drain |= lo & (VTD_INV_DW | VTD_INV_DR);
+    s->ext.walk->drain |= lo & (VTD_INV_DW | VTD_INV_DR);
     if ((lo & VTD_INV_DESC_IOTLB_G) != VTD_INV_DESC_IOTLB_GLOBAL) {
         inv.by_did = true;
         inv.did = VTD_INV_DESC_IOTLB_DID(lo);
@@ -62,7 +62,7 @@ static void inv_piotlb(IntelIOMMUState *s, uint64_t lo, uint64_t hi)
         .pasid = VTD_INV_DESC_PIOTLB_PASID(lo),
     };
 
-    s->walk->drain = true;
+    s->ext.walk->drain = true;
     if ((lo & VTD_INV_DESC_PIOTLB_G) == VTD_INV_DESC_PIOTLB_PSI_IN_PASID) {
         inv_set_page(&inv, VTD_INV_DESC_PIOTLB_ADDR(hi),
                      VTD_INV_DESC_PIOTLB_AM(hi), hi);
@@ -74,7 +74,7 @@ static bool inv_pasid_cache(IntelIOMMUState *s, uint64_t lo, uint64_t hi)
 {
     VTDWalkInvalidation inv = {
         .pasid_cache = true,
-        .strict = s->walk_strict,
+        .strict = s->ext.walk_strict,
     };
 
     if (lo & VTD_INV_PC_RSVD || hi) {
@@ -98,8 +98,8 @@ static bool inv_pasid_cache(IntelIOMMUState *s, uint64_t lo, uint64_t hi)
     return true;
 }
 
-bool vtd_walk_do_inv_desc(IntelIOMMUState *s, uint8_t type,
-                          const uint64_t val[2])
+bool vtd_walk_desc_after(IntelIOMMUState *s, uint8_t type,
+                         const uint64_t val[4])
 {
     switch (type) {
     case VTD_INV_DESC_IOTLB:
@@ -120,12 +120,9 @@ void vtd_walk_iotlb_reg(IntelIOMMUState *s, uint64_t val)
     VTDWalkInvalidation inv = {};
     uint64_t iva = vtd_core_iva(s);
 
-    if (!s->ecap_nest) {
-        return;
-    }
     switch (val & VTD_TLB_FLUSH_GRANU_MASK) {
     case VTD_TLB_PSI_FLUSH:
-        if (VTD_IVA_AM(iva) > s->mamv) {
+        if (VTD_IVA_AM(iva) > s->ext.mamv) {
             return;
         }
         inv_set_page(&inv, VTD_IVA_ADDR(iva), VTD_IVA_AM(iva), iva);

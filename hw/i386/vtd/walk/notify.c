@@ -18,7 +18,7 @@
 bool vtd_walk_check_notifier(IntelIOMMUState *s, VTDAddressSpace *as,
                              IOMMUNotifierFlag flags, Error **errp)
 {
-    if (!s->ecap_nest || !(flags & IOMMU_NOTIFIER_MAP)) {
+    if (!(flags & IOMMU_NOTIFIER_MAP)) {
         return true;
     }
     error_setg(errp, "intel-iommu: device %02x:%02x.%x requires shadowed "
@@ -44,7 +44,7 @@ static const VTDWalkPasid *notify_pasid(IntelIOMMUState *s, VTDAddressSpace *as,
     }
     tag.pasid = *pasid = VTD_SM_CE_RID_PASID(&context->context_entry);
     tag.priv = context->context_entry.val[1] & VTD_SM_CE_RID_PRIV;
-    return vtd_walk_pasid_find(s->walk->cache, tag);
+    return vtd_walk_pasid_find(s->ext.walk->cache, tag);
 }
 
 typedef enum Concern { NOTHING, THE_RANGE, EVERYTHING } Concern;

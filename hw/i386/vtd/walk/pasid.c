@@ -43,7 +43,7 @@ static bool pe_supported(IntelIOMMUState *s, const VTDPASIDEntry *pe,
          !(s->cap & VTD_CAP_SAGAW_MASK & 1ULL << (aw + VTD_CAP_SAGAW_SHIFT)))) {
         return false;
     }
-    return !pe_uses_stage1(pgtt) || fspm == 0 || (fspm == 1 && s->fs5lp);
+    return !pe_uses_stage1(pgtt) || fspm == 0 || (fspm == 1 && s->ext.fs5lp);
 }
 
 int vtd_walk_parse_pasid(IntelIOMMUState *s, const VTDPASIDEntry *pe,

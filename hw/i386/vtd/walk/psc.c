@@ -71,7 +71,7 @@ static uint64_t psc_mask(unsigned level)
 static PscEntry psc_key(const VTDWalkRequest *req, unsigned stage)
 {
     const VTDWalkPasid *pasid = req->pasid;
-    uint64_t roots = req->iommu->walk_strict ? 0 : ~0ULL;
+    uint64_t roots = req->iommu->ext.walk_strict ? 0 : ~0ULL;
     PscEntry key = { .did = pasid->did };
 
     if (stage == VTD_WALK_STAGE1) {
@@ -87,7 +87,7 @@ static PscEntry psc_key(const VTDWalkRequest *req, unsigned stage)
 bool vtd_walk_psc_find(const VTDWalkRequest *req, unsigned stage, uint64_t addr,
                        VTDWalkTable *table)
 {
-    struct VTDWalk *walk = req->iommu->walk;
+    struct VTDWalk *walk = req->iommu->ext.walk;
     VTDWalkPSC *psc = walk->psc;
     PscEntry key = psc_key(req, stage), *e;
     unsigned level;
@@ -114,7 +114,7 @@ bool vtd_walk_psc_find(const VTDWalkRequest *req, unsigned stage, uint64_t addr,
 void vtd_walk_psc_add(const VTDWalkRequest *req, unsigned stage, uint64_t addr,
                       const VTDWalkTable *table)
 {
-    VTDWalkPSC *psc = req->iommu->walk->psc;
+    VTDWalkPSC *psc = req->iommu->ext.walk->psc;
     PscEntry *e;
 
     if (g_hash_table_size(psc->tables) >= PSC_MAX) {

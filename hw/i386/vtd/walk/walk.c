@@ -16,44 +16,11 @@
 #include "cache.h"
 #include "state.h"
 
-void vtd_walk_reset_locked(IntelIOMMUState *s)
-{
-    if (!s->ecap_nest) {
-        return;
-    }
-    if (!s->walk) {
-        /* Lives as long as the unit, which can't be unplugged. */
-        s->walk = g_new0(struct VTDWalk, 1);
-        s->walk->cache = vtd_walk_cache_new();
-        s->walk->psc = vtd_walk_psc_new();
-    }
-    vtd_walk_cache_clear(s->walk->cache);
-    vtd_walk_psc_clear(s->walk->psc);
-    s->walk->ttm = vtd_core_ttm(s);
-}
-
-bool vtd_walk_keeps_caches(IntelIOMMUState *s)
-{
-    if (!s->ecap_nest || !s->walk_strict || s->cap & VTD_CAP_ESRTPS) {
-        return false;
-    }
-    QEMU_LOCK_GUARD(&s->iommu_lock);
-    s->walk->ttm = vtd_core_ttm(s);
-    return true;
-}
-
-void vtd_walk_loaded(IntelIOMMUState *s)
-{
-    if (s->ecap_nest) {
-        s->walk->ttm = vtd_core_ttm(s);
-    }
-}
-
 bool vtd_walk_owns(IntelIOMMUState *s)
 {
     /* Modes 2 and 3 are not reported: the walk faults on them. */
     return s->dmar_enabled &&
-           (s->root_scalable || s->walk->ttm > VTD_TTM_SCALABLE);
+           (s->root_scalable || s->ext.walk->ttm > VTD_TTM_SCALABLE);
 }
 
 /* Translation */
@@ -73,7 +40,7 @@ static int walk_context(IntelIOMMUState *s, Requester *r, VTDContextEntry *ce)
     int ret;
 
     r->tag.sid = PCI_BUILD_BDF(bus, as->devfn);
-    if (s->walk->ttm > VTD_TTM_SCALABLE) {
+    if (s->ext.walk->ttm > VTD_TTM_SCALABLE) {
         return -VTD_SM_RTA_TTM;
     }
     if (cached->context_cache_gen == s->context_cache_gen) {
@@ -118,7 +85,7 @@ static int walk_pasid(IntelIOMMUState *s, Requester *r, VTDContextEntry *ce,
     VTDWalkPasid pasid;
     int ret;
 
-    *out = vtd_walk_pasid_find(s->walk->cache, r->tag);
+    *out = vtd_walk_pasid_find(s->ext.walk->cache, r->tag);
     if (!*out) {
         ret = vtd_core_get_pasid_entry(s, ce, r->tag.pasid, &pe, &r->fpd);
         if (ret == -VTD_SM_CTX_PASID_MAX && r->tlp->pasid == PCI_NO_PASID) {
@@ -129,7 +96,7 @@ static int walk_pasid(IntelIOMMUState *s, Requester *r, VTDContextEntry *ce,
             return ret;
         }
         pasid.fpd = r->fpd;
-        *out = vtd_walk_pasid_add(s->walk->cache, r->tag, &pasid);
+        *out = vtd_walk_pasid_add(s->ext.walk->cache, r->tag, &pasid);
     }
     r->fpd |= (*out)->fpd;
     if (r->tlp->exec) {
@@ -178,7 +145,7 @@ static int walk_from(const VTDWalkRequest *req, VTDWalkPage *page)
  */
 static int walk_by_type(VTDWalkRequest *req, VTDWalkPage *page)
 {
-    struct VTDWalk *walk = req->iommu->walk;
+    struct VTDWalk *walk = req->iommu->ext.walk;
     int ret;
 
     walk->reads = 0;
@@ -217,7 +184,7 @@ static int walk_check_output(VTDWalkPage *page)
 static int walk_tables(IntelIOMMUState *s, Requester *r, VTDWalkPage *page)
 {
     const VTDWalkTLP *tlp = r->tlp;
-    const VTDWalkPage *cached;
+    VTDWalkPage cached;
     VTDContextEntry ce;
     VTDWalkRequest req = {
         .iommu = s,
@@ -231,15 +198,17 @@ static int walk_tables(IntelIOMMUState *s, Requester *r, VTDWalkPage *page)
         return ret;
     }
     /* By the book a translation is that of its entry's domain-id. */
-    if (s->walk_strict) {
+    if (s->ext.walk_strict) {
         ret = walk_pasid(s, r, &ce, &req.pasid);
         if (ret) {
             return ret;
         }
     }
-    cached = vtd_walk_iotlb_find(s->walk->cache, r->tag, tlp->addr, req.pasid);
-    if (cached && !tlp->exec && (tlp->write ? cached->write : cached->read)) {
-        *page = *cached;
+    if (!tlp->exec &&
+        vtd_walk_iotlb_find(s->ext.walk->cache, r->tag, tlp->addr, req.pasid,
+                            &cached) &&
+        (tlp->write ? cached.write : cached.read)) {
+        *page = cached;
         return 0;
     }
 
@@ -254,10 +223,11 @@ static int walk_tables(IntelIOMMUState *s, Requester *r, VTDWalkPage *page)
     ret = walk_by_type(&req, page);
     ret = ret ?: walk_check_output(page);
     if (!ret && req.pasid->pgtt != VTD_WALK_PASS_THROUGH) {
-        vtd_walk_iotlb_add(s->walk->cache, r->tag, tlp->addr, req.pasid, page);
+        vtd_walk_iotlb_add(s->ext.walk->cache, r->tag, tlp->addr, req.pasid,
+                           page);
     }
     trace_vtd_walk(r->tag.sid, r->tag.pasid, tlp->addr, tlp->write,
-                   s->walk->reads, -ret, ret ? 0 : page->out,
+                   s->ext.walk->reads, -ret, ret ? 0 : page->out,
                    ret ? 0 : page->size_lg2);
     return ret;
 }
