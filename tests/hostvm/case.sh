@@ -41,6 +41,18 @@ case_expand() {
     printf '%s' "$value"
 }
 
+# Where a qtest program is, below $QEMU_BUILD: QEMU's own, or one of ours.
+qtest_path() {  # NAME
+    local dir
+    for dir in vtd vtd/walk vtd/nested; do
+        if [ -x "$QEMU_BUILD/tests/qtest/$dir/$1" ]; then
+            echo "tests/qtest/$dir/$1"
+            return
+        fi
+    done
+    echo "tests/qtest/$1"
+}
+
 # case_load NAME: sets $case_options and $case_command, arrays; false if there is
 # no such case.
 case_load() {
@@ -63,7 +75,7 @@ case_load() {
         qtest)
             case_command=(edu-qtest "${words[@]}")
             case_options+=(--qemu --file "$TOP/tests/hostvm/edu-qtest=/bin/edu-qtest"
-                --add "$QEMU_BUILD/tests/qtest/${words[0]}")
+                --add "$QEMU_BUILD/$(qtest_path "${words[0]}")")
             ;;
         script)
             case_command=("${words[@]}")

@@ -24,9 +24,7 @@ into_quiet_grep() {
 }
 check "no pipe ends in grep -q" test -z "$(into_quiet_grep)"
 
-for file in "$TOP"/tests/qtest/*-test.c; do
-    [ -e "$file" ] || continue
-    name=$(basename "$file" .c)
+for name in $(sed -n "s/^  '\\([a-z0-9-]*-test\\)':.*/\\1/p" "$TOP"/tests/qtest/vtd/{,*/}meson.build); do
     check "a suite runs $name" grep -qwF -- "$name" "$TOP/tests/programs" "$TOP/tests/hostvm/cases" "$TOP/tests/sanitize"
 done
 

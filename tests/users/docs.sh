@@ -50,7 +50,7 @@ done
 
 # docs/flows.rst: the last column names tests, which there have to be.
 paths_of() {
-    (cd "$built_QEMU_BUILD" && for program in tests/qtest/*-test; do
+    (cd "$built_QEMU_BUILD" && for program in tests/qtest/vtd/{,walk/,nested/}*-test; do
         case ${program##*/} in
         intel-iommu-nested-*|intel-iommu-walk-*|intel-iommu-shadow-*|intel-iommu-emulated-*)
             QTEST_QEMU_BINARY=./qemu-system-x86_64 "$program" -l 2>/dev/null
