@@ -24,6 +24,29 @@
 /* The domain-ids of a host IOMMU have 16 bits, and it needs some itself. */
 #define MAX_HWPTS_LIMIT         65535
 
+static bool check_legacy(IntelIOMMUState *s, Error **errp)
+{
+    if (!s->ext.nested_legacy) {
+        return true;
+    }
+    if (!s->ext.nested) {
+        error_setg(errp, "intel-iommu: legacy=%s requires nested=on, which is "
+                   "off", s->ext.nested_legacy);
+        error_append_hint(errp, "It says what nested=on does for a guest that "
+                          "uses legacy mode: leave legacy out\n");
+        return false;
+    }
+    if (strcmp(s->ext.nested_legacy, "shadow") &&
+        strcmp(s->ext.nested_legacy, "block")) {
+        error_setg(errp, "intel-iommu: legacy is '%s', must be shadow or block",
+                   s->ext.nested_legacy);
+        error_append_hint(errp, "shadow copies the tables of a guest that uses "
+                          "legacy mode, block blocks its devices\n");
+        return false;
+    }
+    return true;
+}
+
 static bool check_bounds(IntelIOMMUState *s, Error **errp)
 {
     if (s->ext.nested_max_hwpts < 1 ||
@@ -33,6 +56,12 @@ static bool check_bounds(IntelIOMMUState *s, Error **errp)
         error_append_hint(errp, "Each first-stage table of the guest takes a "
                           "domain-id of the host's IOMMU: set it to what one "
                           "guest may have of them\n");
+        return false;
+    }
+    if (s->ext.nested_max_maps < 1) {
+        error_setg(errp, "intel-iommu: max-maps is 0, must be 1 or more");
+        error_append_hint(errp, "It is how many pages a table of legacy mode "
+                          "may map: leave max-maps out\n");
         return false;
     }
     if (s->ext.nested_stay_budget < 1) {
@@ -82,6 +111,9 @@ bool vtd_nested_decide_config(IntelIOMMUState *s, Error **errp)
         error_append_hint(errp, "It is for passed-through devices; emulated "
                           "ones request pages with ecap-nest=on,"
                           "device-iotlb=on\n");
+        return false;
+    }
+    if (!check_legacy(s, errp)) {
         return false;
     }
     if (s->ext.iothread && !s->ext.nested) {
@@ -312,6 +344,7 @@ static bool nested_realize(IntelIOMMUState *s, PCIBus *bus, Error **errp)
 
     n = g_new0(VTDNested, 1);
     n->iommu = s;
+    n->blocks_legacy = s->ext.nested_legacy && !strcmp(s->ext.nested_legacy, "block");
     n->host_cap = UINT64_MAX;
     n->host_ecap = UINT64_MAX;
     n->host_mamv = UINT_MAX;
@@ -321,6 +354,7 @@ static bool nested_realize(IntelIOMMUState *s, PCIBus *bus, Error **errp)
     vtd_nested_devices_init(n);
     vtd_nested_hwpts_init(n);
     vtd_nested_tags_init(n);
+    vtd_nested_shadows_init(n);
     vtd_nested_prq_init(n);
     vtd_nested_queue_init(n);
     vtd_nested_state_init(n);

@@ -587,6 +587,9 @@ static inline bool vtd_ext_refuses_context(IntelIOMMUState *s,
     DEFINE_PROP_BOOL("pri", IntelIOMMUState, ext.nested_pri, false),        \
     DEFINE_PROP_UINT32("max-hwpts", IntelIOMMUState, ext.nested_max_hwpts,  \
                        4096),                                               \
+    DEFINE_PROP_STRING("legacy", IntelIOMMUState, ext.nested_legacy),       \
+    DEFINE_PROP_UINT32("max-maps", IntelIOMMUState, ext.nested_max_maps,    \
+                       262144),                                             \
     DEFINE_PROP_UINT32("x-stay-budget", IntelIOMMUState,                    \
                        ext.nested_stay_budget, 256),                        \
     DEFINE_PROP_LINK("iothread", IntelIOMMUState, ext.iothread,             \

@@ -22,9 +22,21 @@ static const char *nested_target_name(VTDNestedTarget target)
         [VTD_NESTED_BLOCKED] = "blocked",
         [VTD_NESTED_STAGE2] = "stage 2",
         [VTD_NESTED_STAGE1] = "stage 1",
+        [VTD_NESTED_SHADOW] = "shadow",
     };
 
     return names[target];
+}
+
+static void attach_release_shadow(VTDNestedAttach *at)
+{
+    VTDNestedShadow *shadow = at->shadow;
+
+    if (shadow) {
+        QLIST_REMOVE(at, shadow_next);
+        at->shadow = NULL;
+        vtd_nested_shadow_put(shadow);
+    }
 }
 
 /* Drops what the attach holds.  The kernel's state has moved on already. */
@@ -32,6 +44,7 @@ static void attach_release(VTDNestedAttach *at)
 {
     VTDNestedHwpt *hwpt = at->hwpt;
 
+    attach_release_shadow(at);
     if (!hwpt) {
         return;
     }
@@ -51,6 +64,8 @@ uint32_t vtd_nested_attach_hwpt_id(const VTDNestedAttach *at)
         return at->hwpt->id;
     case VTD_NESTED_STAGE2:
         return at->dev->idev->hwpt_id;
+    case VTD_NESTED_SHADOW:
+        return at->shadow->ioas_id;
     default:
         return 0;
     }
@@ -100,8 +115,9 @@ static void record_fault(VTDNestedAttach *at, int fault)
 
 static const char *const cause_texts[] = {
     [VTD_NESTED_CAUSE_LEGACY] =
-        "the guest runs the vIOMMU in legacy mode, which nested=on cannot "
-        "serve; boot it with scalable mode (Linux: intel_iommu=on,sm_on)",
+        "the guest runs the vIOMMU in legacy mode, which legacy=block does not "
+        "serve; leave that out, or boot the guest with scalable mode (Linux: "
+        "intel_iommu=on,sm_on)",
     [VTD_NESTED_CAUSE_TABLES] =
         "its root, context or PASID table is malformed",
     [VTD_NESTED_CAUSE_STAGE2] =
@@ -121,6 +137,7 @@ static const char *const cause_texts[] = {
         "the guest has as many first-stage tables in use as the vIOMMU allows "
         "(max-hwpts)",
     [VTD_NESTED_CAUSE_HOST] = "the host refused",
+    [VTD_NESTED_CAUSE_SHADOW] = "its second-stage table cannot be followed",
 };
 
 void vtd_nested_report_cause(VTDNestedDevice *dev, VTDNestedCause cause,
@@ -157,12 +174,26 @@ static void settle_cause(VTDNestedAttach *at, VTDNestedCause cause, int fault)
     at->told = cause;
 }
 
+static void attach_block(VTDNestedAttach *at, VTDNestedCause cause, int fault,
+                         Error *err)
+{
+    vtd_nested_report_cause(at->dev, cause, err);
+    attach_detach(at);
+    record_fault(at, fault);
+    settle_cause(at, cause, fault);
+}
+
 void vtd_nested_attach_block(VTDNestedAttach *at, Error *err)
 {
-    vtd_nested_report_cause(at->dev, VTD_NESTED_CAUSE_HOST, err);
-    attach_detach(at);
-    record_fault(at, VTD_SM_PASID_INV);
-    settle_cause(at, VTD_NESTED_CAUSE_HOST, VTD_SM_PASID_INV);
+    /* Of legacy mode are its own reasons. */
+    attach_block(at, VTD_NESTED_CAUSE_HOST,
+                 at->dev->nested->iommu->root_scalable ?
+                 VTD_SM_PASID_INV : VTD_FR_CONTEXT_ENTRY_INV, err);
+}
+
+void vtd_nested_attach_block_shadow(VTDNestedAttach *at, Error *err)
+{
+    attach_block(at, VTD_NESTED_CAUSE_SHADOW, VTD_FR_CONTEXT_ENTRY_INV, err);
 }
 
 static void sync_blocked(VTDNestedAttach *at, const VTDNestedWant *want)
@@ -321,6 +352,35 @@ static void sync_stage1(VTDNestedAttach *at, VTDNestedWant *want)
     attach_settle(at, VTD_NESTED_STAGE1);
 }
 
+/*
+ * What the table says is in the IOAS before the device is; what changes in it
+ * afterwards comes by invalidations.
+ */
+static void sync_shadow(VTDNestedAttach *at, const VTDNestedWant *want)
+{
+    VTDNestedShadow *shadow;
+    Error *err = NULL;
+
+    if (vtd_nested_shadow_is(at->shadow, &want->stage2)) {
+        return;
+    }
+    shadow = vtd_nested_shadow_get(at->dev->nested, &want->stage2, &err);
+    if (!shadow) {
+        vtd_nested_attach_block_shadow(at, err);
+        return;
+    }
+    if (!host_iommu_device_iommufd_attach_hwpt(at->dev->idev, at->pasid,
+                                               shadow->ioas_id, &err)) {
+        vtd_nested_shadow_put(shadow);
+        vtd_nested_attach_block(at, err);
+        return;
+    }
+    attach_release(at);
+    at->shadow = shadow;
+    QLIST_INSERT_HEAD(&shadow->attaches, at, shadow_next);
+    attach_settle(at, VTD_NESTED_SHADOW);
+}
+
 void vtd_nested_attach_sync(VTDNestedAttach *at)
 {
     VTDNestedWant want;
@@ -338,6 +398,9 @@ void vtd_nested_attach_sync(VTDNestedAttach *at)
         break;
     case VTD_NESTED_STAGE1:
         sync_stage1(at, &want);
+        break;
+    case VTD_NESTED_SHADOW:
+        sync_shadow(at, &want);
         break;
     }
 }

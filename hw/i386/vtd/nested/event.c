@@ -31,6 +31,8 @@ VtdNestedReason vtd_nested_reason(VTDNestedCause cause)
         return VTD_NESTED_REASON_TOO_MANY_TABLES;
     case VTD_NESTED_CAUSE_HOST:
         return VTD_NESTED_REASON_HOST_REFUSED;
+    case VTD_NESTED_CAUSE_SHADOW:
+        return VTD_NESTED_REASON_SHADOW_FAILED;
     }
     return VTD_NESTED_REASON_OTHER;
 }

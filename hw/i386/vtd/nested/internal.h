@@ -8,7 +8,8 @@
  *       +-- tags (domain-id, PASID) -----------------------------+   |
  *       +-- hwpts (table, width, ...) --> VTDNestedHwpt <------------+
  *
- * A tag lists the attaches that an invalidation descriptor can name.
+ * A tag lists the attaches that an invalidation descriptor can name.  Where the
+ * guest is in legacy mode, an attach has a VTDNestedShadow in place of a HWPT.
  *
  * One lock protects everything here: the BQL; with iothread= that of
  * vtd/nested/thread.h besides, which has the lock order.
@@ -24,6 +25,8 @@
 #include "hw/i386/vtd_host_kernel.h"
 #include "system/iommufd.h"
 #include "qapi/qapi-types-intel-iommu.h"
+#include "exec/memory.h"
+#include "qemu/interval-tree.h"
 #include "qemu/queue.h"
 #include "hw/i386/intel_iommu_internal.h"
 #include "hw/i386/vtd/core.h"
@@ -33,6 +36,7 @@ typedef struct VTDNestedDevice VTDNestedDevice;
 typedef struct VTDNestedAttach VTDNestedAttach;
 typedef struct VTDNestedHwpt VTDNestedHwpt;
 typedef struct VTDNestedTag VTDNestedTag;
+typedef struct VTDNestedShadow VTDNestedShadow;
 typedef struct VTDNestedFaultQueue VTDNestedFaultQueue;
 typedef struct VTDNestedGroup VTDNestedGroup;
 typedef struct VTDNestedThread VTDNestedThread;
@@ -66,6 +70,8 @@ struct VTDNested {
     GHashTable *tags;           /* VTDNestedTag by domain-id and PASID */
     VTDNestedTag *last_tag;     /* of them, that was found last; or NULL */
     QSIMPLEQ_HEAD(, VTDNestedHwpt) dirty;  /* with invalidations pending */
+    QLIST_HEAD(, VTDNestedShadow) shadows; /* of tables of legacy mode */
+    MemoryListener shadow_listener;
     QLIST_HEAD(, VTDNestedFaultQueue) fault_queues;     /* one a device */
     GHashTable *groups;         /* VTDNestedGroup by requester ID and index */
     IOHandler *page_requests_in;    /* a fault queue is readable */
@@ -76,6 +82,7 @@ struct VTDNested {
     VTDHostFlush host_flush;    /* what the host's kernel makes of a flush */
     unsigned host_pasid_bits;   /* least PASID width of them */
     unsigned ttm;               /* RTADDR_REG.TTM when SRTP was written */
+    bool blocks_legacy;         /* legacy=block */
     bool loaded;                /* a state, which no device follows yet */
 
     QemuMutex lock;             /* with iothread=: vtd/nested/thread.h */
@@ -96,7 +103,16 @@ typedef enum VTDNestedTarget {
     VTD_NESTED_BLOCKED,         /* nowhere: the kernel faults each request */
     VTD_NESTED_STAGE2,          /* input addresses are guest-physical */
     VTD_NESTED_STAGE1,          /* through the guest's stage 1, then stage 2 */
+    VTD_NESTED_SHADOW,          /* what the guest's second-stage table maps */
 } VTDNestedTarget;
+
+/* A guest's second-stage table, of legacy mode */
+typedef struct VTDNestedStage2 {
+    IOMMUFDBackend *iommufd;
+    uint64_t table;             /* guest-physical, 4 KiB aligned */
+    unsigned levels;            /* 3 to 5: 39, 48 or 57 bits of input address */
+    uint16_t domain_id;
+} VTDNestedStage2;
 
 /* A guest stage-1 page table, and the stage 2 that it lies on. */
 typedef struct VTDNestedStage1 {
@@ -126,6 +142,7 @@ typedef enum VTDNestedCause {
     VTD_NESTED_CAUSE_PASIDS,    /* more than VTD_NESTED_MAX_PASIDS */
     VTD_NESTED_CAUSE_HWPTS,     /* more than max-hwpts */
     VTD_NESTED_CAUSE_HOST,      /* the kernel refused */
+    VTD_NESTED_CAUSE_SHADOW,    /* a second-stage table could not be followed */
 } VTDNestedCause;
 
 /* What the guest's tables ask for. */
@@ -137,6 +154,7 @@ typedef struct VTDNestedWant {
     uint32_t pasid;             /* that of the PASID entry, RID_PASID too;
                                    VTD_NESTED_ANY_PASID: none was found */
     VTDNestedStage1 stage1;     /* for VTD_NESTED_STAGE1 */
+    VTDNestedStage2 stage2;     /* for VTD_NESTED_SHADOW */
     /*
      * For VTD_NESTED_BLOCKED: the fault to record, VTD_SM_* or VTD_FR_*, 0 for
      * an entry that is merely not present: then each DMA would fault, which is
@@ -196,10 +214,12 @@ struct VTDNestedAttach {
     bool fpd;                   /* of the entries read last */
     VTDNestedHwpt *hwpt;        /* a reference, for VTD_NESTED_STAGE1 */
     VTDNestedTag *tag;          /* for VTD_NESTED_STAGE1 */
+    VTDNestedShadow *shadow;    /* a reference, for VTD_NESTED_SHADOW */
     uint64_t fault_key;         /* in VTDNestedFaultQueue.attaches */
     QLIST_HEAD(, VTDNestedGroup) groups;    /* without an answer */
     QLIST_ENTRY(VTDNestedAttach) tag_next;
     QLIST_ENTRY(VTDNestedAttach) hwpt_next;
+    QLIST_ENTRY(VTDNestedAttach) shadow_next;
 };
 
 /*
@@ -231,6 +251,22 @@ struct VTDNestedHwpt {
     bool is_busy;               /* being flushed: stays, whoever leaves it */
     bool has_failed;            /* the thread could not: all is pending */
     QSIMPLEQ_ENTRY(VTDNestedHwpt) dirty_next;
+};
+
+/* An IOAS that has what a guest's second-stage table maps: shadow.c */
+struct VTDNestedShadow {
+    VTDNested *nested;
+    IOMMUFDBackend *iommufd;
+    uint64_t table;             /* the key, as in VTDNestedStage2 */
+    unsigned levels;
+    uint16_t domain_id;
+    uint32_t ioas_id;
+    IntervalTreeRoot maps;      /* by input address */
+    unsigned maps_nr;
+    bool is_broken;             /* not what the guest's table says */
+    bool is_busy;               /* being followed: stays, whoever leaves it */
+    QLIST_HEAD(, VTDNestedAttach) attaches;     /* each holds a reference */
+    QLIST_ENTRY(VTDNestedShadow) next;
 };
 
 /* More ranges than this go out as one invalidation of everything. */
@@ -329,7 +365,9 @@ void vtd_nested_attach_free(gpointer attach);
 void vtd_nested_attach_sync(VTDNestedAttach *at);
 /* The host failed this attach: block it, record a fault, say why once. */
 void vtd_nested_attach_block(VTDNestedAttach *at, Error *err);
-/* The HWPT that it is attached to; 0 if blocked. */
+/* The same, as its second-stage table could not be followed. */
+void vtd_nested_attach_block_shadow(VTDNestedAttach *at, Error *err);
+/* The HWPT, or the IOAS, that it is attached to; 0 if blocked. */
 uint32_t vtd_nested_attach_hwpt_id(const VTDNestedAttach *at);
 /*
  * Replaces the kernel's HWPT by a new one of the same stage 1, so that nothing
@@ -393,6 +431,38 @@ uint32_t vtd_nested_kernel_all(const VTDNested *n, unsigned addr_width,
                                struct iommu_hwpt_vtd_s1_invalidate inv[2]);
 /* Tell the user, once, what a new HWPT means for the device's requests. */
 void vtd_nested_kernel_warn(const VTDNested *n);
+
+/* vtd/nested/shadow.c */
+/*
+ * The shadow of @s2, made if there is none.  The caller links an attach to it,
+ * or drops it again if there is none.
+ *
+ * Return: NULL with @errp, if the host or a bound refused.
+ */
+VTDNestedShadow *vtd_nested_shadow_get(VTDNested *n, const VTDNestedStage2 *s2,
+                                       Error **errp);
+/* Is it that of @s2, and sound? */
+bool vtd_nested_shadow_is(const VTDNestedShadow *shadow,
+                          const VTDNestedStage2 *s2);
+/* Destroys @shadow unless an attach is linked to it, or it is busy. */
+void vtd_nested_shadow_put(VTDNestedShadow *shadow);
+/*
+ * Follows the guest's table from @first to @last, input addresses.
+ * @all: map anew what did not change as well
+ *
+ * Return: false with @errp if the IOAS is not what the table says.
+ */
+bool vtd_nested_shadow_sync(VTDNestedShadow *shadow, uint64_t first,
+                            uint64_t last, bool all, Error **errp);
+
+/* vtd/nested/shadow_inv.c */
+void vtd_nested_shadows_init(VTDNested *n);
+/* IOTLB invalidations; devices whose table cannot be followed are blocked. */
+void vtd_nested_shadow_global(VTDNested *n);
+void vtd_nested_shadow_domain(VTDNested *n, uint16_t domain_id);
+/* 2^@am pages at @addr */
+void vtd_nested_shadow_pages(VTDNested *n, uint16_t domain_id, uint64_t addr,
+                             unsigned am);
 
 /* vtd/nested/pending.c */
 /* All of the stage 1 is invalidated with the next vtd_nested_inv_flush(). */

@@ -97,6 +97,24 @@ void vtd_nested_count_descriptor(VTDNested *n)
     }
 }
 
+/* For legacy mode: those are followed at once. */
+static void collect_shadows(VTDNested *n, const uint64_t *val)
+{
+    uint16_t domain_id = VTD_INV_DESC_IOTLB_DID(val[0]);
+
+    switch (val[0] & VTD_INV_DESC_IOTLB_G) {
+    case VTD_INV_DESC_IOTLB_GLOBAL:
+        vtd_nested_shadow_global(n);
+        break;
+    case VTD_INV_DESC_IOTLB_PAGE:
+        vtd_nested_shadow_pages(n, domain_id, VTD_INV_DESC_IOTLB_ADDR(val[1]),
+                                VTD_INV_DESC_IOTLB_AM(val[1]));
+        break;
+    default:
+        vtd_nested_shadow_domain(n, domain_id);
+    }
+}
+
 void vtd_nested_collect(VTDNested *n, uint8_t type, const uint64_t *val)
 {
     if (type == VTD_INV_DESC_PIOTLB) {
@@ -107,6 +125,7 @@ void vtd_nested_collect(VTDNested *n, uint8_t type, const uint64_t *val)
      * A page-selective one names a second-stage address.  Of what first
      * stages made, it takes out all (VT-d specification, 6.5.2.4).
      */
+    collect_shadows(n, val);
     if ((val[0] & VTD_INV_DESC_IOTLB_G) == VTD_INV_DESC_IOTLB_GLOBAL) {
         vtd_nested_iotlb_global(n);
         vtd_nested_work(n, g_hash_table_size(n->hwpts) / MARKS_A_UNIT);

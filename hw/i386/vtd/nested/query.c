@@ -18,10 +18,13 @@ static VtdNestedReason attach_reason(const VTDNestedAttach *at)
     case VTD_NESTED_BLOCKED:
         return vtd_nested_reason(at->cause);
     case VTD_NESTED_STAGE2:
-        return at->last.has_entry ? VTD_NESTED_REASON_PASS_THROUGH :
-                                    VTD_NESTED_REASON_TRANSLATION_OFF;
+        return at->dev->nested->iommu->dmar_enabled ?
+               VTD_NESTED_REASON_PASS_THROUGH :
+               VTD_NESTED_REASON_TRANSLATION_OFF;
     case VTD_NESTED_STAGE1:
         return VTD_NESTED_REASON_FIRST_STAGE;
+    case VTD_NESTED_SHADOW:
+        return VTD_NESTED_REASON_LEGACY_MODE;
     }
     return VTD_NESTED_REASON_OTHER;
 }
@@ -49,6 +52,10 @@ static VtdNestedAttachInfo *attach_info(const VTDNestedAttach *at)
     }
     if (at->hwpt) {
         info->stage1 = stage1_info(&at->hwpt->stage1);
+    }
+    if (at->shadow) {
+        info->has_shadow_maps = true;
+        info->shadow_maps = at->shadow->maps_nr;
     }
     info->fault = at->fault;
     return info;

@@ -303,7 +303,8 @@ void vtd_nested_serve(VTDNested *n)
     unsigned head = s->iq_head;
     Batch b;
 
-    if (s->iq_head == s->iq_tail || n->has_notifiers) {
+    if (s->iq_head == s->iq_tail || n->has_notifiers ||
+        !QLIST_EMPTY(&n->shadows)) {
         return;
     }
     if (n->queue.is_ahead) {

@@ -105,7 +105,8 @@ static bool fault_is_not_present(int fault)
 {
     return fault == VTD_SM_ROOT_P || fault == VTD_SM_CTX_P ||
            fault == VTD_SM_PDIR_P || fault == VTD_SM_PASID_P ||
-           fault == VTD_SM_CTX_PASID_MAX;
+           fault == VTD_SM_CTX_PASID_MAX ||
+           fault == VTD_FR_ROOT_ENTRY_P || fault == VTD_FR_CONTEXT_ENTRY_P;
 }
 
 static void want_from_error(VTDNestedWant *want, int fault)
@@ -114,6 +115,58 @@ static void want_from_error(VTDNestedWant *want, int fault)
         vtd_nested_want_fault(want, 0, VTD_NESTED_CAUSE_NONE);
     } else {
         vtd_nested_want_fault(want, fault, VTD_NESTED_CAUSE_TABLES);
+    }
+}
+
+/* A context entry of legacy mode: VT-d specification, 9.3 */
+static void want_from_context(const VTDNestedAttach *at,
+                              const VTDContextEntry *ce, VTDNestedWant *want)
+{
+    IntelIOMMUState *s = at->dev->nested->iommu;
+    unsigned aw = ce->hi & VTD_CONTEXT_ENTRY_AW;
+
+    switch (ce->lo & VTD_CONTEXT_ENTRY_TT) {
+    case VTD_CONTEXT_TT_PASS_THROUGH:
+        if (s->ecap & VTD_ECAP_PT) {
+            want->target = VTD_NESTED_STAGE2;
+            return;
+        }
+        break;
+    case VTD_CONTEXT_TT_DEV_IOTLB:
+        if (!(s->ecap & VTD_ECAP_DT)) {
+            break;
+        }
+        /* fallthrough */
+    case VTD_CONTEXT_TT_MULTI_LEVEL:
+        if (!(VTD_CAP_SAGAW(s->cap) & BIT(aw))) {
+            break;
+        }
+        want->stage2 = (VTDNestedStage2) {
+            .iommufd = at->dev->idev->iommufd,
+            .table = ce->lo & VTD_CONTEXT_ENTRY_SLPTPTR,
+            .levels = aw + 2,
+            .domain_id = VTD_CONTEXT_ENTRY_DID(ce->hi),
+        };
+        want->target = VTD_NESTED_SHADOW;
+        return;
+    }
+    vtd_nested_want_fault(want, VTD_FR_CONTEXT_ENTRY_INV,
+                          VTD_NESTED_CAUSE_TABLES);
+}
+
+static void want_legacy(const VTDNestedAttach *at, VTDNestedWant *want)
+{
+    VTDNestedDevice *dev = at->dev;
+    VTDContextEntry ce = {};
+    int ret = vtd_core_get_context_entry(dev->nested->iommu,
+                                         pci_bus_num(dev->bus), dev->devfn,
+                                         &ce);
+
+    want->fpd = ce.lo & VTD_CONTEXT_ENTRY_FPD;
+    if (ret) {
+        want_from_error(want, -ret);
+    } else {
+        want_from_context(at, &ce, want);
     }
 }
 
@@ -135,9 +188,11 @@ static bool want_from_registers(const VTDNestedAttach *at,
         want->target = VTD_NESTED_STAGE2;
     } else if (n->ttm > VTD_TTM_SCALABLE) {
         vtd_nested_want_fault(want, VTD_SM_RTA_TTM, VTD_NESTED_CAUSE_TABLES);
-    } else {
+    } else if (n->blocks_legacy) {
         vtd_nested_want_fault(want, VTD_FR_CONTEXT_ENTRY_INV,
                               VTD_NESTED_CAUSE_LEGACY);
+    } else {
+        want_legacy(at, want);
     }
     return true;
 }

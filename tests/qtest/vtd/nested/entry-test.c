@@ -270,7 +270,7 @@ static char *setup_with_log(NestedTest *t)
 
     g_assert_cmpint(log, >=, 0);
     dup2(log, STDERR_FILENO);
-    nested_setup(t);
+    nested_setup_props(t, "nested=on,legacy=block");
     dup2(stderr_copy, STDERR_FILENO);
     close(stderr_copy);
     close(log);

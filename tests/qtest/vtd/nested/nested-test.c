@@ -57,7 +57,7 @@ static const Case cases[] = {
         ATTACH_A, { SET_NONE, HOST_NOTHING, SKIP },
         { SYSTEM_RESET, HOST_STAGE2, IDENTITY } } },
     { "detach/reset-legacy", {
-        ATTACH_A, { LEGACY, HOST_NOTHING, SKIP, 0x03 },
+        ATTACH_A, { LEGACY, HOST_NOTHING, SKIP },
         { SYSTEM_RESET, HOST_STAGE2, IDENTITY } } },
     { "detach/reset-off", {
         ATTACH_A, { TE_OFF, HOST_STAGE2, SKIP },
@@ -82,7 +82,7 @@ static const Case cases[] = {
         { SET_A, HOST_NESTED_A, SKIP },
         { SET_STAGE2, HOST_NOTHING, BLOCKED, 0x5b } } },
     { "blocked/legacy-mode", {
-        ATTACH_A, { LEGACY, HOST_NOTHING, BLOCKED, 0x03 },
+        ATTACH_A, { LEGACY, HOST_NOTHING, BLOCKED },
         { SRTP, HOST_NESTED_A, TO_A } } },
     { "blocked/context-reserved", {
         ATTACH_A, { CONTEXT_RESERVED, HOST_NOTHING, BLOCKED, 0x42 },
