@@ -349,7 +349,7 @@ static bool nested_realize(IntelIOMMUState *s, PCIBus *bus, Error **errp)
     n->host_ecap = UINT64_MAX;
     n->host_mamv = UINT_MAX;
     vtd_nested_kernel_init(n);
-    n->host_pasid_bits = VTD_PASID_ID_SHIFT;
+    n->host_pasid_bits = s->ext.pasid_bits ?: VTD_PASID_ID_SHIFT;
     QSIMPLEQ_INIT(&n->dirty);
     vtd_nested_devices_init(n);
     vtd_nested_hwpts_init(n);

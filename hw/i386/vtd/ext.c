@@ -8,13 +8,15 @@
 #include "qemu/main-loop.h"
 #include "core.h"
 #include "fault.h"
+#include "names.h"
 #include "nested.h"
 #include "prq.h"
 #include "walk.h"
 
 bool vtd_ext_decide_config(IntelIOMMUState *s, Error **errp)
 {
-    return vtd_walk_decide_config(s, errp) && vtd_nested_decide_config(s, errp);
+    return vtd_names_take(s, errp) && vtd_walk_decide_config(s, errp) &&
+           vtd_nested_decide_config(s, errp);
 }
 
 bool vtd_ext_realize(IntelIOMMUState *s, PCIBus *bus, Error **errp)

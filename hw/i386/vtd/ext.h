@@ -580,6 +580,12 @@ static inline bool vtd_ext_refuses_context(IntelIOMMUState *s,
 #define VTD_EXT_PROPERTIES                                                  \
     DEFINE_PROP_BOOL("nested", IntelIOMMUState, ext.nested, false),         \
     DEFINE_PROP_BOOL("ecap-nest", IntelIOMMUState, ext.ecap_nest, false),   \
+    DEFINE_PROP("scalable-mode", IntelIOMMUState, scalable_mode,            \
+                vtd_core_noted_bool, bool),                                 \
+    DEFINE_PROP("fsts", IntelIOMMUState, ext.fsts, vtd_core_noted_bool,     \
+                bool),                                                      \
+    DEFINE_PROP_UINT8("pasid-bits", IntelIOMMUState, ext.pasid_bits, 0),    \
+    DEFINE_PROP_BOOL("svm", IntelIOMMUState, ext.svm, false),               \
     DEFINE_PROP_BOOL("fs5lp", IntelIOMMUState, ext.fs5lp, false),           \
     DEFINE_PROP_BOOL("x-srs", IntelIOMMUState, ext.srs, true),              \
     DEFINE_PROP_UINT8("x-mamv", IntelIOMMUState, ext.mamv, VTD_MAMV),       \

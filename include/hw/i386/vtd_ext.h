@@ -17,6 +17,8 @@ typedef struct VTDExt {
     bool nested;                    /* stage 1 on the host's stage 2 */
     bool ecap_nest;                 /* walk both stages */
     const char *switched_off;       /* x-scalable-mode or x-flts, if said off */
+    bool fsts, svm;                 /* names of QEMU 11: vtd/names.c */
+    uint8_t pasid_bits;             /* ... 0: not given */
     bool fs5lp;                     /* First Stage 5-level Paging Support */
     bool srs;                       /* Supervisor Request Support */
     uint8_t mamv;                   /* CAP.MAMV: log2 of pages */

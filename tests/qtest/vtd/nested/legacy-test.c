@@ -497,6 +497,26 @@ static void test_block(void)
     nested_teardown(&t);
 }
 
+/* The command line of QEMU 11, of which both kinds of guests can be */
+static void test_names(void)
+{
+    NestedTest t;
+    Legacy l;
+
+    nested_setup_props(&t, "scalable-mode=on,fsts=on,caching-mode=on,"
+                       "pasid-bits=9");
+    g_assert_cmphex(qvtd_readq(t.vtd, DMAR_CAP_REG) & VTD_CAP_CM, !=, 0);
+    g_assert_cmpuint(extract64(qvtd_readq(t.vtd, DMAR_ECAP_REG), 35, 5), ==, 8);
+    nested_step(&t, SET_A);
+    nested_step(&t, TE_ON);
+    legacy_build(&l, &t);
+    check(&l, PGTT_NESTED, TO_A);
+    context_write(&l, l.table.root | 1, AW_48 | DID << 8);
+    legacy_on(&l);
+    check_shadow(&l, TO_A);
+    nested_teardown(&t);
+}
+
 int main(int argc, char **argv)
 {
     if (!nested_test_init(&argc, &argv)) {
@@ -515,5 +535,6 @@ int main(int argc, char **argv)
     qtest_add_func("/intel-iommu/nested/legacy/fail-nth", test_fail_nth);
     qtest_add_func("/intel-iommu/nested/legacy/reset", test_reset);
     qtest_add_func("/intel-iommu/nested/legacy/block", test_block);
+    qtest_add_func("/intel-iommu/nested/legacy/names", test_names);
     return nested_test_run();
 }
