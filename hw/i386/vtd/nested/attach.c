@@ -185,10 +185,11 @@ static void attach_block(VTDNestedAttach *at, VTDNestedCause cause, int fault,
 
 void vtd_nested_attach_block(VTDNestedAttach *at, Error *err)
 {
-    /* Of legacy mode are its own reasons. */
+    const IntelIOMMUState *s = at->dev->nested->iommu;
+    bool legacy = s->dmar_enabled && !s->root_scalable;
+
     attach_block(at, VTD_NESTED_CAUSE_HOST,
-                 at->dev->nested->iommu->root_scalable ?
-                 VTD_SM_PASID_INV : VTD_FR_CONTEXT_ENTRY_INV, err);
+                 legacy ? VTD_FR_CONTEXT_ENTRY_INV : VTD_SM_PASID_INV, err);
 }
 
 void vtd_nested_attach_block_shadow(VTDNestedAttach *at, Error *err)
