@@ -12,7 +12,7 @@ unexport MAKEFLAGS MFLAGS MAKELEVEL
 .DELETE_ON_ERROR:
 .PHONY: help demo check bench fuzz soak qemu qemu-sanitize host-kernel
 .PHONY: host-kernel-oldest check-kernels host-shell where docs
-.PHONY: guest-kernels selftests
+.PHONY: guest-kernels selftests series
 .PHONY: clean distclean
 .PHONY: tools install deb dist
 .PHONY: packages-build packages-hostvm packages-docs packages-users
@@ -33,6 +33,7 @@ help:
 	@echo 'make soak         whether a host VM ever stalls; SOAK_SECONDS=n bounds it'
 	@echo 'make qemu         QEMU with nested VT-d, and its test programs'
 	@echo '     QEMU_SRC=dir from that 10.0.x tree; SANITIZE=1 with sanitizers'
+	@echo 'make series       a branch of commits for QEMU'\''s list; CHECK=1 builds each'
 	@echo 'make host-kernel  the kernel of the host VM'
 	@echo 'make guest-kernels  Debian'\''s own kernels, of the suite guests'
 	@echo 'make selftests    the kernel'\''s own tests of VFIO, of the host kernel'\''s version'
@@ -67,6 +68,10 @@ packages-users:
 
 qemu: packages-build
 	@scripts/qemu-build
+
+# The commits for QEMU's list; CHECK=1 builds each.
+series: qemu
+	@scripts/series $(OUT)/series
 
 qemu-sanitize: packages-build
 	@SANITIZE=own scripts/qemu-build

@@ -402,6 +402,31 @@ static void test_timeout_pending(void)
     pasids_stop(&w);
 }
 
+/* What is behind the wait descriptor was written with it, and is not served. */
+static void test_timeout_behind(void)
+{
+    const uint64_t device[4] = { DEVTLB(SID), ALL | DEVTLB_S };
+    const uint64_t wait[4] = { VTD_INV_DESC_WAIT | VTD_INV_DESC_WAIT_SW };
+    uint64_t behind;
+    PasidWorld w;
+
+    start_with_atc(&w);
+    qtestdev_writel(&w.dev, PASID_TESTDEV_CONTROL,
+                    PASID_TESTDEV_HOLD_INVALIDATIONS);
+    qvtd_queue_put(&w.vtd, device);
+    qvtd_queue_put(&w.vtd, (uint64_t[4]) { wait[0], w.vtd.status });
+    behind = w.vtd.tail * 32;
+    g_assert_false(qvtd_queue_wait(&w.vtd, 0));
+    g_assert_cmphex(qvtd_readl(&w.vtd, DMAR_FSTS_REG) & FSTS_ITE, !=, 0);
+    g_assert_cmphex(qvtd_readq(&w.vtd, DMAR_IQH_REG), ==, behind);
+
+    qtestdev_writel(&w.dev, PASID_TESTDEV_CONTROL, 0);
+    qvtd_writel(&w.vtd, DMAR_FSTS_REG, FSTS_ITE);
+    g_assert_cmphex(qvtd_readq(&w.vtd, DMAR_IQH_REG), ==, w.vtd.tail * 32);
+    g_assert_cmpuint(qtest_readl(w.qts, w.vtd.status), ==, w.vtd.status_seq);
+    pasids_stop(&w);
+}
+
 /* One that is lost on its way, on demand */
 static void test_timeout_injected(void)
 {
@@ -508,6 +533,7 @@ void add_tests(void)
                    test_interrupt_range);
     qtest_add_func("/vtd-walk/ats/timeout", test_timeout);
     qtest_add_func("/vtd-walk/ats/timeout/pending", test_timeout_pending);
+    qtest_add_func("/vtd-walk/ats/timeout/behind", test_timeout_behind);
     qtest_add_func("/vtd-walk/ats/timeout/injected", test_timeout_injected);
     qtest_add_func("/vtd-walk/ats/disable", test_disable);
 }
