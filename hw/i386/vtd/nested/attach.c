@@ -362,7 +362,7 @@ static void sync_shadow(VTDNestedAttach *at, const VTDNestedWant *want)
     VTDNestedShadow *shadow;
     Error *err = NULL;
 
-    if (vtd_nested_shadow_is(at->shadow, &want->stage2)) {
+    if (at->shadow && vtd_nested_shadow_is(at->shadow, &want->stage2)) {
         return;
     }
     shadow = vtd_nested_shadow_get(at->dev->nested, &want->stage2, &err);

@@ -72,6 +72,7 @@ struct VTDNested {
     QSIMPLEQ_HEAD(, VTDNestedHwpt) dirty;  /* with invalidations pending */
     QLIST_HEAD(, VTDNestedShadow) shadows; /* of tables of legacy mode */
     MemoryListener shadow_listener;
+    bool shadow_memory_changed; /* RAM came or went, since the last commit */
     QLIST_HEAD(, VTDNestedFaultQueue) fault_queues;     /* one a device */
     GHashTable *groups;         /* VTDNestedGroup by requester ID and index */
     IOHandler *page_requests_in;    /* a fault queue is readable */
@@ -256,14 +257,10 @@ struct VTDNestedHwpt {
 /* An IOAS that has what a guest's second-stage table maps: shadow.c */
 struct VTDNestedShadow {
     VTDNested *nested;
-    IOMMUFDBackend *iommufd;
-    uint64_t table;             /* the key, as in VTDNestedStage2 */
-    unsigned levels;
-    uint16_t domain_id;
+    VTDNestedStage2 stage2;     /* the key */
     uint32_t ioas_id;
     IntervalTreeRoot maps;      /* by input address */
     unsigned maps_nr;
-    bool is_broken;             /* not what the guest's table says */
     bool is_busy;               /* being followed: stays, whoever leaves it */
     QLIST_HEAD(, VTDNestedAttach) attaches;     /* each holds a reference */
     QLIST_ENTRY(VTDNestedShadow) next;
@@ -441,19 +438,19 @@ void vtd_nested_kernel_warn(const VTDNested *n);
  */
 VTDNestedShadow *vtd_nested_shadow_get(VTDNested *n, const VTDNestedStage2 *s2,
                                        Error **errp);
-/* Is it that of @s2, and sound? */
+/* Is it that of @s2? */
 bool vtd_nested_shadow_is(const VTDNestedShadow *shadow,
                           const VTDNestedStage2 *s2);
 /* Destroys @shadow unless an attach is linked to it, or it is busy. */
 void vtd_nested_shadow_put(VTDNestedShadow *shadow);
 /*
- * Follows the guest's table from @first to @last, input addresses.
- * @all: map anew what did not change as well
+ * Follows the guest's table from @first to @last, input addresses, and the
+ * machine's memory that it leads to.
  *
  * Return: false with @errp if the IOAS is not what the table says.
  */
 bool vtd_nested_shadow_sync(VTDNestedShadow *shadow, uint64_t first,
-                            uint64_t last, bool all, Error **errp);
+                            uint64_t last, Error **errp);
 
 /* vtd/nested/shadow_inv.c */
 void vtd_nested_shadows_init(VTDNested *n);

@@ -30,7 +30,6 @@
  */
 #define MAX_TABLE_PAGES     32768
 
-#define ENTRIES_NR          (VTD_PAGE_SIZE / sizeof(uint64_t))
 #define ADDRESS             (VTD_HAW_MASK(52) & VTD_PAGE_MASK_4K)
 
 typedef struct ShadowMap {
@@ -38,6 +37,8 @@ typedef struct ShadowMap {
     uint64_t out;               /* guest-physical address of the first */
     uint64_t leaf_size;         /* of the entry that it was made of */
     uint8_t rights;             /* VTD_S2_READ, VTD_S2_WRITE */
+    void *vaddr;                /* the guest's memory there */
+    bool rom;
 } ShadowMap;
 
 /* A leaf of the guest's table */
@@ -57,7 +58,7 @@ typedef struct Walk {
 
 static uint64_t shadow_last(const VTDNestedShadow *shadow)
 {
-    return (1ULL << (12 + 9 * shadow->levels)) - 1;
+    return (1ULL << (12 + 9 * shadow->stage2.levels)) - 1;
 }
 
 static bool walk_level(Walk *w, uint64_t table, unsigned level, uint64_t base,
@@ -67,8 +68,9 @@ static bool walk_level(Walk *w, uint64_t table, unsigned level, uint64_t base,
     uint64_t size = 1ULL << shift;
     uint64_t from = MAX(w->first, base);
     uint64_t to = MIN(w->last, base + (size << 9) - 1);
-    unsigned i = (from - base) >> shift, end = (to - base) >> shift;
-    g_autofree uint64_t *entries = g_new(uint64_t, ENTRIES_NR);
+    unsigned first = (from - base) >> shift;
+    unsigned nr = ((to - base) >> shift) - first + 1;
+    g_autofree uint64_t *entries = g_new(uint64_t, nr);
 
     if (!w->pages) {
         error_setg(errp, "the guest's second-stage table has more than %u "
@@ -76,14 +78,13 @@ static bool walk_level(Walk *w, uint64_t table, unsigned level, uint64_t base,
         return false;
     }
     w->pages--;
-    if (!vtd_core_read(table + i * sizeof(*entries), entries + i,
-                       end - i + 1)) {
+    if (!vtd_core_read(table + first * sizeof(*entries), entries, nr)) {
         return true;            /* no RAM: nothing is mapped there */
     }
-    for (; i <= end; i++) {
+    for (unsigned i = 0; i < nr; i++) {
         uint64_t entry = entries[i];
         Leaf leaf = {
-            .in = base + ((uint64_t)i << shift),
+            .in = base + ((uint64_t)(first + i) << shift),
             .out = entry & ADDRESS & ~(size - 1),
             .size = size,
             .rights = rights & entry,
@@ -110,7 +111,7 @@ static bool walk(Walk *w, Error **errp)
     bool ok;
 
     w->pages = MAX_TABLE_PAGES;
-    ok = walk_level(w, shadow->table, shadow->levels, 0,
+    ok = walk_level(w, shadow->stage2.table, shadow->stage2.levels, 0,
                     VTD_S2_READ | VTD_S2_WRITE, errp);
     vtd_nested_work(shadow->nested, 1 + (MAX_TABLE_PAGES - w->pages));
     return ok;
@@ -147,8 +148,9 @@ static void *memory_at(uint64_t addr, uint64_t *len, bool *rom)
 }
 
 static bool map_piece(VTDNestedShadow *shadow, const Leaf *leaf, uint64_t in,
-                      uint64_t len, void *vaddr, bool readonly, Error **errp)
+                      uint64_t len, void *vaddr, bool rom, Error **errp)
 {
+    bool readonly = rom || !(leaf->rights & VTD_S2_WRITE);
     unsigned max = shadow->nested->iommu->ext.nested_max_maps;
     ShadowMap *map;
     int ret;
@@ -158,8 +160,8 @@ static bool map_piece(VTDNestedShadow *shadow, const Leaf *leaf, uint64_t in,
                    "%u pages (max-maps)", max);
         return false;
     }
-    ret = iommufd_backend_map_dma(shadow->iommufd, shadow->ioas_id, in, len,
-                                  vaddr, readonly);
+    ret = iommufd_backend_map_dma(shadow->stage2.iommufd, shadow->ioas_id, in,
+                                  len, vaddr, readonly);
     if (ret) {
         error_setg_errno(errp, -ret, "IOMMU_IOAS_MAP failed for 0x%" PRIx64
                          " bytes at 0x%" PRIx64, len, in);
@@ -171,6 +173,8 @@ static bool map_piece(VTDNestedShadow *shadow, const Leaf *leaf, uint64_t in,
     map->out = leaf->out + (in - leaf->in);
     map->leaf_size = leaf->size;
     map->rights = leaf->rights;
+    map->vaddr = vaddr;
+    map->rom = rom;
     interval_tree_insert(&map->node, &shadow->maps);
     shadow->maps_nr++;
     vtd_nested_work(shadow->nested, 1);
@@ -187,7 +191,7 @@ static bool map_leaf(Walk *w, const Leaf *leaf, Error **errp)
         IntervalTreeNode *there = interval_tree_iter_first(&shadow->maps, in,
                                                            last);
         uint64_t len = last - in + 1;
-        bool rom = false, readonly = !(leaf->rights & VTD_S2_WRITE);
+        bool rom = false;
         void *vaddr;
 
         if (there && there->start <= in) {
@@ -199,7 +203,7 @@ static bool map_leaf(Walk *w, const Leaf *leaf, Error **errp)
         }
         vaddr = memory_at(leaf->out + (in - leaf->in), &len, &rom);
         if (vaddr && !(rom && !(leaf->rights & VTD_S2_READ)) &&
-            !map_piece(shadow, leaf, in, len, vaddr, readonly || rom, errp)) {
+            !map_piece(shadow, leaf, in, len, vaddr, rom, errp)) {
             return false;
         }
         in += len;
@@ -211,6 +215,16 @@ static bool note_leaf(Walk *w, const Leaf *leaf, Error **errp)
 {
     *(Leaf *)w->opaque = *leaf;
     return true;
+}
+
+/* The machine's memory may have been laid out anew. */
+static bool map_is_in_place(const ShadowMap *map)
+{
+    uint64_t size = map->node.last - map->node.start + 1, len = size;
+    bool rom = false;
+
+    return memory_at(map->out, &len, &rom) == map->vaddr && len == size &&
+           rom == map->rom;
 }
 
 /* A larger leaf of the same memory leaves a mapping as it is. */
@@ -227,14 +241,15 @@ static bool map_is_valid(VTDNestedShadow *shadow, const ShadowMap *map)
 
     return walk(&w, NULL) && leaf.size >= map->leaf_size &&
            leaf.rights == map->rights &&
-           leaf.out + (map->node.start - leaf.in) == map->out;
+           leaf.out + (map->node.start - leaf.in) == map->out &&
+           map_is_in_place(map);
 }
 
 static bool unmap(VTDNestedShadow *shadow, ShadowMap *map, Error **errp)
 {
     uint64_t len = map->node.last - map->node.start + 1;
-    int ret = iommufd_backend_unmap_dma(shadow->iommufd, shadow->ioas_id,
-                                        map->node.start, len);
+    int ret = iommufd_backend_unmap_dma(shadow->stage2.iommufd,
+                                        shadow->ioas_id, map->node.start, len);
 
     if (ret) {
         error_setg_errno(errp, -ret, "IOMMU_IOAS_UNMAP failed for 0x%" PRIx64
@@ -261,7 +276,7 @@ static bool walk_grow(Walk *w, const ShadowMap *map)
 }
 
 /* Unmaps what is not so any more; @w grows by what goes with it. */
-static bool unmap_stale(Walk *w, bool all, Error **errp)
+static bool unmap_stale(Walk *w, Error **errp)
 {
     VTDNestedShadow *shadow = w->shadow;
     IntervalTreeNode *node = interval_tree_iter_first(&shadow->maps, w->first,
@@ -272,7 +287,7 @@ static bool unmap_stale(Walk *w, bool all, Error **errp)
         bool grows;
 
         node = interval_tree_iter_next(node, w->first, w->last);
-        if (!all && map_is_valid(shadow, map)) {
+        if (map_is_valid(shadow, map)) {
             continue;
         }
         grows = walk_grow(w, map);
@@ -287,7 +302,7 @@ static bool unmap_stale(Walk *w, bool all, Error **errp)
 }
 
 bool vtd_nested_shadow_sync(VTDNestedShadow *shadow, uint64_t first,
-                            uint64_t last, bool all, Error **errp)
+                            uint64_t last, Error **errp)
 {
     Walk w = {
         .shadow = shadow,
@@ -301,21 +316,16 @@ bool vtd_nested_shadow_sync(VTDNestedShadow *shadow, uint64_t first,
     }
     trace_vtd_nested_shadow_sync(shadow->ioas_id, w.first, w.last);
     RCU_READ_LOCK_GUARD();
-    return unmap_stale(&w, all, errp) && walk(&w, errp);
-}
-
-static bool shadow_matches(const VTDNestedShadow *shadow,
-                           const VTDNestedStage2 *s2)
-{
-    return !shadow->is_broken && shadow->iommufd == s2->iommufd &&
-           shadow->table == s2->table && shadow->levels == s2->levels &&
-           shadow->domain_id == s2->domain_id;
+    return unmap_stale(&w, errp) && walk(&w, errp);
 }
 
 bool vtd_nested_shadow_is(const VTDNestedShadow *shadow,
                           const VTDNestedStage2 *s2)
 {
-    return shadow && shadow_matches(shadow, s2);
+    const VTDNestedStage2 *own = &shadow->stage2;
+
+    return own->iommufd == s2->iommufd && own->table == s2->table &&
+           own->levels == s2->levels && own->domain_id == s2->domain_id;
 }
 
 VTDNestedShadow *vtd_nested_shadow_get(VTDNested *n, const VTDNestedStage2 *s2,
@@ -324,18 +334,15 @@ VTDNestedShadow *vtd_nested_shadow_get(VTDNested *n, const VTDNestedStage2 *s2,
     VTDNestedShadow *shadow;
 
     QLIST_FOREACH(shadow, &n->shadows, next) {
-        if (shadow_matches(shadow, s2)) {
+        if (vtd_nested_shadow_is(shadow, s2)) {
             return shadow;
         }
     }
     shadow = g_new0(VTDNestedShadow, 1);
     shadow->nested = n;
-    shadow->iommufd = s2->iommufd;
-    shadow->table = s2->table;
-    shadow->levels = s2->levels;
-    shadow->domain_id = s2->domain_id;
+    shadow->stage2 = *s2;
     vtd_nested_work(n, 1);
-    if (!iommufd_backend_alloc_ioas(shadow->iommufd, &shadow->ioas_id, errp)) {
+    if (!iommufd_backend_alloc_ioas(s2->iommufd, &shadow->ioas_id, errp)) {
         g_free(shadow);
         return NULL;
     }
@@ -343,7 +350,7 @@ VTDNestedShadow *vtd_nested_shadow_get(VTDNested *n, const VTDNestedStage2 *s2,
     n->counters.shadows++;
     trace_vtd_nested_shadow_new(shadow->ioas_id, s2->table, s2->levels,
                                 s2->domain_id);
-    if (!vtd_nested_shadow_sync(shadow, 0, UINT64_MAX, false, errp)) {
+    if (!vtd_nested_shadow_sync(shadow, 0, UINT64_MAX, errp)) {
         vtd_nested_shadow_put(shadow);
         return NULL;
     }
@@ -363,7 +370,7 @@ void vtd_nested_shadow_put(VTDNestedShadow *shadow)
     }
     QLIST_REMOVE(shadow, next);
     trace_vtd_nested_shadow_free(shadow->ioas_id);
-    iommufd_backend_free_id(shadow->iommufd, shadow->ioas_id);
+    iommufd_backend_free_id(shadow->stage2.iommufd, shadow->ioas_id);
     vtd_nested_work(shadow->nested, 1);
     g_free(shadow);
 }

@@ -19,7 +19,10 @@
 #define TT_DEVICE       (1 << 2)
 #define TT_PASS         (2 << 2)
 #define TT_NONE         (3 << 2)
-#define GIB             (1ULL << 30)
+/* Of the host bridge, and what the second one decides: RAM or ROM */
+#define MCH_PCIEXBAR    0x60
+#define MCH_PAM_D       0x93
+#define SEGMENT_D       0xd0000
 #define PS              (1 << 7)
 
 typedef struct Legacy {
@@ -483,6 +486,50 @@ static void test_reset(void)
     nested_teardown(&t);
 }
 
+/* What the device reads at t->src, a page of one value */
+static uint8_t read_value(NestedTest *t)
+{
+    uint8_t page[PAGE];
+
+    qtest_memset(t->qts, PAGE_DST, 0, PAGE);
+    qvtd_edu_read(&t->edu, t->src, PAGE);
+    qvtd_edu_write(&t->edu, IOVA_DST, PAGE);
+    qtest_memread(t->qts, PAGE_DST, page, PAGE);
+    return page[0] == page[PAGE - 1] ? page[0] : 0;
+}
+
+/*
+ * The guest moves what is no RAM: nothing is mapped anew.  It puts RAM where
+ * there was ROM: that is mapped, and without an invalidation.
+ */
+static void test_layout(void)
+{
+    int64_t maps, unmaps;
+    QPCIDevice *host;
+    NestedTest t;
+    Legacy l;
+
+    legacy_start(&l, &t, "");
+    host = qpci_device_find(t.pci, 0);
+    g_assert_nonnull(host);
+    qvtd_map(t.vtd, &l.table, IOVA_SRC, SEGMENT_D, 12, QVTD_S2_PAGE);
+    nested_inv(&t, QVTD_INV_IOTLB_PAGE(DID), IOVA_SRC);
+    g_assert_cmpint(read_value(&t), ==, 0);
+    maps = nested_calls(&t, "iommu-ioas-map");
+    unmaps = nested_calls(&t, "iommu-ioas-unmap");
+
+    qpci_config_writel(host, MCH_PCIEXBAR, 0xc0000000 | 1);
+    g_assert_cmpint(nested_calls(&t, "iommu-ioas-map"), ==, maps);
+    g_assert_cmpint(nested_calls(&t, "iommu-ioas-unmap"), ==, unmaps);
+
+    qpci_config_writeb(host, MCH_PAM_D, 0x33);
+    qtest_memset(t.qts, SEGMENT_D, 'D', PAGE);
+    g_assert_cmpint(read_value(&t), ==, 'D');
+    g_assert_cmpint(shadow_maps(&t), ==, 2);
+    g_free(host);
+    nested_teardown(&t);
+}
+
 static void test_block(void)
 {
     NestedTest t;
@@ -534,6 +581,7 @@ int main(int argc, char **argv)
     qtest_add_func("/intel-iommu/nested/legacy/failures", test_failures);
     qtest_add_func("/intel-iommu/nested/legacy/fail-nth", test_fail_nth);
     qtest_add_func("/intel-iommu/nested/legacy/reset", test_reset);
+    nested_add_func("/intel-iommu/nested/legacy/layout", test_layout);
     qtest_add_func("/intel-iommu/nested/legacy/block", test_block);
     qtest_add_func("/intel-iommu/nested/legacy/names", test_names);
     return nested_test_run();
