@@ -9,34 +9,6 @@
 #include "qemu/osdep.h"
 #include "nested-steps.h"
 
-/*
- * A machine with two devices, whose tables are built but not used yet.
- * Return: false, with a reason in TAP, if there is no second one.
- */
-static bool two_setup(NestedTest *t, NestedTest *t2)
-{
-    const char *bdf2 = getenv("VTD_TEST_BDF2");
-    g_autofree char *devices = NULL;
-
-    if (!bdf2) {
-        g_test_skip("VTD_TEST_BDF2 names no second device");
-        return false;
-    }
-    devices = g_strdup_printf(
-        "-device vfio-pci,host=%s,iommufd=iommufd0,addr=%d "
-        "-device vfio-pci,host=%s,iommufd=iommufd0,addr=%d",
-        vtd_host_device(), SLOT, bdf2, SLOT2);
-    nested_start(t, devices);
-    nested_setup_device(t, 0, QPCI_DEVFN(SLOT, 0));
-    nested_build_tables(t);
-
-    *t2 = *t;
-    t2->bdf = bdf2;
-    nested_setup_device(t2, 0, QPCI_DEVFN(SLOT2, 0));
-    nested_build_entries(t2);
-    return true;
-}
-
 /* Both name the same table. */
 static void two_translate(NestedTest *t, NestedTest *t2)
 {
@@ -51,7 +23,7 @@ static void test_share(void)
     VTDHostEntry one, two;
     NestedTest t, t2;
 
-    if (!two_setup(&t, &t2)) {
+    if (!nested_setup_two(&t, &t2)) {
         return;
     }
     g_assert_cmpint(nested_calls(&t, "iommu-ioas-alloc"), ==, 1);
@@ -92,7 +64,7 @@ static void test_share_failure(void)
 {
     NestedTest t, t2;
 
-    if (!two_setup(&t, &t2)) {
+    if (!nested_setup_two(&t, &t2)) {
         return;
     }
     two_translate(&t, &t2);

@@ -250,26 +250,13 @@ static void test_rights(void)
 /* Two devices of one domain have one IOAS. */
 static void test_share(void)
 {
-    const char *bdf2 = getenv("VTD_TEST_BDF2");
-    g_autofree char *devices = NULL;
     int64_t ioases, maps;
     NestedTest t, t2;
     Legacy l, l2;
 
-    if (!bdf2) {
-        g_test_skip("VTD_TEST_BDF2 names no second device");
+    if (!nested_setup_two(&t, &t2)) {
         return;
     }
-    devices = g_strdup_printf(
-        "-device vfio-pci,host=%s,iommufd=iommufd0,addr=%d "
-        "-device vfio-pci,host=%s,iommufd=iommufd0,addr=%d",
-        vtd_host_device(), SLOT, bdf2, SLOT2);
-    nested_start(&t, devices);
-    nested_setup_device(&t, 0, QPCI_DEVFN(SLOT, 0));
-    nested_build_tables(&t);
-    t2 = t;
-    t2.bdf = bdf2;
-    nested_setup_device(&t2, 0, QPCI_DEVFN(SLOT2, 0));
     legacy_build(&l, &t);
     l2 = l;
     l2.t = &t2;

@@ -195,31 +195,14 @@ static void test_reset(void)
 /* A second device on a table that the first one uses, which goes on */
 static void test_share(void)
 {
-    const char *bdf2 = getenv("VTD_TEST_BDF2");
     const NestedFlow flow = {
         "share", SET_NONE, SET_A, HOST_NESTED_A, TO_A
     };
-    g_autofree char *devices = NULL;
     NestedTest t, t2;
 
-    if (!bdf2) {
-        g_test_skip("VTD_TEST_BDF2 names no second device");
+    if (!nested_can_fail_nth() || !nested_setup_two(&t, &t2)) {
         return;
     }
-    if (!nested_can_fail_nth()) {
-        return;
-    }
-    devices = g_strdup_printf(
-        "-device vfio-pci,host=%s,iommufd=iommufd0,addr=%d "
-        "-device vfio-pci,host=%s,iommufd=iommufd0,addr=%d",
-        vtd_host_device(), SLOT, bdf2, SLOT2);
-    nested_start(&t, devices);
-    nested_setup_device(&t, 0, QPCI_DEVFN(SLOT, 0));
-    nested_build_tables(&t);
-    t2 = t;
-    t2.bdf = bdf2;
-    nested_setup_device(&t2, 0, QPCI_DEVFN(SLOT2, 0));
-    nested_build_entries(&t2);
     nested_step(&t, SET_A);
     sweep(&t2, &flow);
     nested_check_host(&t, PGTT_NESTED, t.tables[TABLE_A].root);

@@ -274,24 +274,6 @@ static const InvRow inv_rows[] = {
     { "iotlb-only", QVTD_INV_IOTLB_GLOBAL },
 };
 
-static void space_write(PasidWorld *w, unsigned n)
-{
-    QTestdevCommand c = pasids_command(w, n, WRITE | ATS);
-
-    qtest_memset(w->qts, w->space[n].data, 0, PASIDS_BYTES);
-    c.length = 16;
-    g_assert_cmpuint(qtestdev_run(&w->dev, &c), ==, PASID_TESTDEV_OK);
-}
-
-static bool went_to_old_page(PasidWorld *w, unsigned n)
-{
-    uint8_t pattern[PASIDS_BYTES], got[16];
-
-    pasids_pattern(n, pattern);
-    qtest_bufread(w->qts, w->space[n].data, got, sizeof(got));
-    return !memcmp(got, pattern, sizeof(got));
-}
-
 static void start_with_atc_of(PasidWorld *w, const char *props)
 {
     unsigned n;
@@ -302,8 +284,8 @@ static void start_with_atc_of(PasidWorld *w, const char *props)
         .enable = QTESTDEV_PASID | QTESTDEV_ATS,
     });
     for (n = 0; n < PASIDS_SPACES; n++) {
-        space_write(w, n);
-        g_assert_true(went_to_old_page(w, n));
+        pasids_write_16(w, n, WRITE | ATS);
+        g_assert_true(pasids_arrived_16(w, n));
         qvtd_edit(&w->vtd, w->space[n].leaf, 0, 1ULL << 22);
     }
     /* The unit forgets; what is left is the device's. */
@@ -325,8 +307,8 @@ static void test_inv(gconstpointer opaque)
     g_assert_cmpint(qvtd_invalidate(&w.vtd, row->lo, row->hi), ==,
                     !(row->nobody && qvtd_is_strict()));
     for (n = 0; n < PASIDS_SPACES; n++) {
-        space_write(&w, n);
-        g_assert_cmpint(went_to_old_page(&w, n), ==, !row->drops[n]);
+        pasids_write_16(&w, n, WRITE | ATS);
+        g_assert_cmpint(pasids_arrived_16(&w, n), ==, !row->drops[n]);
     }
     pasids_stop(&w);
 }

@@ -233,25 +233,6 @@ static const InvRow inv_rows[] = {
     { "nothing", QVTD_INV_CC_GLOBAL, .stays = { true, true } },
 };
 
-static void space_write(PasidWorld *w, unsigned n)
-{
-    QTestdevCommand c = pasids_command(w, n, WRITE);
-
-    qtest_memset(w->qts, w->space[n].data, 0, PASIDS_BYTES);
-    c.length = 16;
-    g_assert_cmpuint(qtestdev_run(&w->dev, &c), ==, PASID_TESTDEV_OK);
-}
-
-/* Where the first bytes of the pattern went: the old page? */
-static bool went_to_old_page(PasidWorld *w, unsigned n)
-{
-    uint8_t pattern[PASIDS_BYTES], got[16];
-
-    pasids_pattern(n, pattern);
-    qtest_bufread(w->qts, w->space[n].data, got, sizeof(got));
-    return !memcmp(got, pattern, sizeof(got));
-}
-
 static void test_inv(gconstpointer opaque)
 {
     const InvRow *row = opaque;
@@ -265,12 +246,12 @@ static void test_inv(gconstpointer opaque)
     }
     qvtd_enable_translation(&w.vtd, true);
     for (n = 0; n < 2; n++) {
-        space_write(&w, n);
-        g_assert_true(went_to_old_page(&w, n));
+        pasids_write_16(&w, n, WRITE);
+        g_assert_true(pasids_arrived_16(&w, n));
         qvtd_edit(&w.vtd, w.space[n].leaf, 0, 1ULL << 22);
         g_assert_cmphex(w.space[n].data & 1ULL << 22, ==, 0);
-        space_write(&w, n);
-        g_assert_true(went_to_old_page(&w, n));
+        pasids_write_16(&w, n, WRITE);
+        g_assert_true(pasids_arrived_16(&w, n));
     }
     g_assert_true(qvtd_invalidate(&w.vtd, row->lo, row->hi));
     for (n = 0; n < 2; n++) {
@@ -279,8 +260,8 @@ static void test_inv(gconstpointer opaque)
                      (qvtd_is_strict() &&
                       VTD_INV_DESC_TYPE(row->lo) == VTD_INV_DESC_PC);
 
-        space_write(&w, n);
-        g_assert_cmpint(went_to_old_page(&w, n), ==, stays);
+        pasids_write_16(&w, n, WRITE);
+        g_assert_cmpint(pasids_arrived_16(&w, n), ==, stays);
     }
     pasids_stop(&w);
 }

@@ -226,6 +226,30 @@ void nested_setup(NestedTest *t)
     nested_setup_props(t, "nested=on");
 }
 
+bool nested_setup_two(NestedTest *t, NestedTest *t2)
+{
+    const char *bdf2 = getenv("VTD_TEST_BDF2");
+    g_autofree char *devices = NULL;
+
+    if (!bdf2) {
+        g_test_skip("VTD_TEST_BDF2 names no second device");
+        return false;
+    }
+    devices = g_strdup_printf(
+        "-device vfio-pci,host=%s,iommufd=iommufd0,addr=%d "
+        "-device vfio-pci,host=%s,iommufd=iommufd0,addr=%d",
+        vtd_host_device(), SLOT, bdf2, SLOT2);
+    nested_start(t, devices);
+    nested_setup_device(t, 0, QPCI_DEVFN(SLOT, 0));
+    nested_build_tables(t);
+
+    *t2 = *t;
+    t2->bdf = bdf2;
+    nested_setup_device(t2, 0, QPCI_DEVFN(SLOT2, 0));
+    nested_build_entries(t2);
+    return true;
+}
+
 void nested_reboot(NestedTest *t)
 {
     qtest_system_reset(t->qts);

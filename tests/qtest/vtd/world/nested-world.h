@@ -132,6 +132,14 @@ void nested_start_props(NestedTest *t, const char *props, const char *devices);
 /* ... with the device in SLOT, its tables built but not used yet. */
 void nested_setup(NestedTest *t);
 void nested_setup_props(NestedTest *t, const char *props);
+/*
+ * A machine with two devices, in SLOT and SLOT2, whose tables are built but not
+ * used yet.  @t2 shares all but the device and its entries with @t; the test
+ * frees @t2->edu.dev.
+ *
+ * Return: false, with a reason in TAP, if there is no second one.
+ */
+bool nested_setup_two(NestedTest *t, NestedTest *t2);
 /* Takes the device there for the one that does DMA. */
 void nested_setup_device(NestedTest *t, uint8_t bus, uint8_t devfn);
 /* A bridge at @sid that leads to buses @bus to @last; memory for BARs there */

@@ -137,6 +137,24 @@ QTestdevCommand pasids_command(PasidWorld *w, unsigned n, uint32_t op)
     };
 }
 
+void pasids_write_16(PasidWorld *w, unsigned n, uint32_t op)
+{
+    QTestdevCommand c = pasids_command(w, n, op);
+
+    qtest_memset(w->qts, w->space[n].data, 0, PASIDS_BYTES);
+    c.length = 16;
+    g_assert_cmpuint(qtestdev_run(&w->dev, &c), ==, PASID_TESTDEV_OK);
+}
+
+bool pasids_arrived_16(PasidWorld *w, unsigned n)
+{
+    uint8_t pattern[PASIDS_BYTES], got[16];
+
+    pasids_pattern(n, pattern);
+    qtest_bufread(w->qts, w->space[n].data, got, sizeof(got));
+    return !memcmp(got, pattern, sizeof(got));
+}
+
 bool pasids_holds(PasidWorld *w, uint64_t addr, unsigned n)
 {
     uint8_t wanted[PASIDS_BYTES], got[PASIDS_BYTES];

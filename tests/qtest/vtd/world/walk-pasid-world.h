@@ -62,6 +62,9 @@ QTestdevCommand pasids_command(PasidWorld *w, unsigned n, uint32_t op);
 /* The pattern of space @n; 8 KiB: across two pages. */
 #define PASIDS_BYTES    0x1800
 void pasids_pattern(unsigned n, uint8_t buf[PASIDS_BYTES]);
+/* Writes 16 bytes of the pattern, as @op says; are they where it should be? */
+void pasids_write_16(PasidWorld *w, unsigned n, uint32_t op);
+bool pasids_arrived_16(PasidWorld *w, unsigned n);
 
 /* Is the pattern of space @n at @addr in RAM? */
 bool pasids_holds(PasidWorld *w, uint64_t addr, unsigned n);
