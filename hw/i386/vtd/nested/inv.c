@@ -81,10 +81,8 @@ void vtd_nested_iotlb_reg(IntelIOMMUState *s, uint64_t val)
 {
     if ((val & VTD_TLB_FLUSH_GRANU_MASK) == VTD_TLB_GLOBAL_FLUSH) {
         vtd_nested_iotlb_global(s->ext.nest);
-        vtd_nested_shadow_global(s->ext.nest);
     } else {
         vtd_nested_iotlb_domain(s->ext.nest, VTD_TLB_DID(val));
-        vtd_nested_shadow_domain(s->ext.nest, VTD_TLB_DID(val));
     }
     vtd_nested_inv_flush(s);
 }

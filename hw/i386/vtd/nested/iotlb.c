@@ -4,9 +4,9 @@
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
  * What the guest submits in one go is collected per nested HWPT, in the
- * guest's order.  The kernel invalidates the device TLBs of the attached
- * devices along with it, so that device-TLB descriptors have nothing left to
- * do.
+ * guest's order.  Shadows of legacy mode follow at once.  The kernel
+ * invalidates the device TLBs of the attached devices along with it, so that
+ * device-TLB descriptors have nothing left to do.
  */
 
 #include "qemu/osdep.h"
@@ -39,13 +39,15 @@ void vtd_nested_iotlb_global(VTDNested *n)
     VTDNestedHwpt *hwpt;
     GHashTableIter iter;
 
+    vtd_nested_shadow_global(n);
     g_hash_table_iter_init(&iter, n->hwpts);
     while (g_hash_table_iter_next(&iter, NULL, (gpointer *)&hwpt)) {
         vtd_nested_iotlb_all(hwpt);
     }
 }
 
-void vtd_nested_iotlb_domain(VTDNested *n, uint16_t domain_id)
+/* Of what first stages made, it takes out all (VT-d spec., 6.5.2.4). */
+static void domain_hwpts(VTDNested *n, uint16_t domain_id)
 {
     VTDNestedTag *any = vtd_nested_tag_find(n, domain_id, VTD_NESTED_ANY_PASID);
     VTDNestedTag *tag;
@@ -56,6 +58,22 @@ void vtd_nested_iotlb_domain(VTDNested *n, uint16_t domain_id)
     QLIST_FOREACH(tag, &any->same_domain, next) {
         tag_invalidate(tag, NULL);
     }
+}
+
+void vtd_nested_iotlb_domain(VTDNested *n, uint16_t domain_id)
+{
+    vtd_nested_shadow_domain(n, domain_id);
+    domain_hwpts(n, domain_id);
+}
+
+/* A page-selective one names a second-stage address. */
+static void iotlb_pages(VTDNested *n, const uint64_t val[2])
+{
+    uint16_t domain_id = VTD_INV_DESC_IOTLB_DID(val[0]);
+
+    vtd_nested_shadow_pages(n, domain_id, VTD_INV_DESC_IOTLB_ADDR(val[1]),
+                            VTD_INV_DESC_IOTLB_AM(val[1]));
+    domain_hwpts(n, domain_id);
 }
 
 static void invalidate_pasid(VTDNested *n, const uint64_t val[2])
@@ -97,40 +115,22 @@ void vtd_nested_count_descriptor(VTDNested *n)
     }
 }
 
-/* For legacy mode: those are followed at once. */
-static void collect_shadows(VTDNested *n, const uint64_t *val)
-{
-    uint16_t domain_id = VTD_INV_DESC_IOTLB_DID(val[0]);
-
-    switch (val[0] & VTD_INV_DESC_IOTLB_G) {
-    case VTD_INV_DESC_IOTLB_GLOBAL:
-        vtd_nested_shadow_global(n);
-        break;
-    case VTD_INV_DESC_IOTLB_PAGE:
-        vtd_nested_shadow_pages(n, domain_id, VTD_INV_DESC_IOTLB_ADDR(val[1]),
-                                VTD_INV_DESC_IOTLB_AM(val[1]));
-        break;
-    default:
-        vtd_nested_shadow_domain(n, domain_id);
-    }
-}
-
 void vtd_nested_collect(VTDNested *n, uint8_t type, const uint64_t *val)
 {
     if (type == VTD_INV_DESC_PIOTLB) {
         invalidate_pasid(n, val);
         return;
     }
-    /*
-     * A page-selective one names a second-stage address.  Of what first
-     * stages made, it takes out all (VT-d specification, 6.5.2.4).
-     */
-    collect_shadows(n, val);
-    if ((val[0] & VTD_INV_DESC_IOTLB_G) == VTD_INV_DESC_IOTLB_GLOBAL) {
+    switch (val[0] & VTD_INV_DESC_IOTLB_G) {
+    case VTD_INV_DESC_IOTLB_GLOBAL:
         vtd_nested_iotlb_global(n);
         vtd_nested_work(n, g_hash_table_size(n->hwpts) / MARKS_A_UNIT);
-    } else {
+        return;
+    case VTD_INV_DESC_IOTLB_PAGE:
+        iotlb_pages(n, val);
+        break;
+    default:
         vtd_nested_iotlb_domain(n, VTD_INV_DESC_IOTLB_DID(val[0]));
-        vtd_nested_work(n, g_hash_table_size(n->tags) / MARKS_A_UNIT);
     }
+    vtd_nested_work(n, g_hash_table_size(n->tags) / MARKS_A_UNIT);
 }
