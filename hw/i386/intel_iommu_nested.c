@@ -344,7 +344,6 @@ static bool nested_realize(IntelIOMMUState *s, PCIBus *bus, Error **errp)
 
     n = g_new0(VTDNested, 1);
     n->iommu = s;
-    n->blocks_legacy = s->ext.nested_legacy && !strcmp(s->ext.nested_legacy, "block");
     n->host_cap = UINT64_MAX;
     n->host_ecap = UINT64_MAX;
     n->host_mamv = UINT_MAX;

@@ -26,7 +26,7 @@ typedef struct VTDExt {
     bool nested_batch;              /* invalidations go out together? */
     bool nested_pri;                /* page requests of nested devices */
     uint32_t nested_max_hwpts;      /* first-stage tables in use, at most */
-    char *nested_legacy;            /* "shadow" or "block" tables of that mode */
+    char *nested_legacy;            /* "shadow" or "block" its tables */
     uint32_t nested_max_maps;       /* pages that one of them maps, at most */
     uint32_t nested_stay_budget;    /* units of work in one go */
     struct IOThread *iothread;      /* that serves the queue, or NULL */

@@ -83,7 +83,6 @@ struct VTDNested {
     VTDHostFlush host_flush;    /* what the host's kernel makes of a flush */
     unsigned host_pasid_bits;   /* least PASID width of them */
     unsigned ttm;               /* RTADDR_REG.TTM when SRTP was written */
-    bool blocks_legacy;         /* legacy=block */
     bool loaded;                /* a state, which no device follows yet */
 
     QemuMutex lock;             /* with iothread=: vtd/nested/thread.h */

@@ -154,6 +154,11 @@ static void want_from_context(const VTDNestedAttach *at,
                           VTD_NESTED_CAUSE_TABLES);
 }
 
+static bool legacy_is_blocked(const IntelIOMMUState *s)
+{
+    return !g_strcmp0(s->ext.nested_legacy, "block");
+}
+
 static void want_legacy(const VTDNestedAttach *at, VTDNestedWant *want)
 {
     VTDNestedDevice *dev = at->dev;
@@ -188,7 +193,7 @@ static bool want_from_registers(const VTDNestedAttach *at,
         want->target = VTD_NESTED_STAGE2;
     } else if (n->ttm > VTD_TTM_SCALABLE) {
         vtd_nested_want_fault(want, VTD_SM_RTA_TTM, VTD_NESTED_CAUSE_TABLES);
-    } else if (n->blocks_legacy) {
+    } else if (legacy_is_blocked(s)) {
         vtd_nested_want_fault(want, VTD_FR_CONTEXT_ENTRY_INV,
                               VTD_NESTED_CAUSE_LEGACY);
     } else {
