@@ -14,18 +14,15 @@
 #include "core.h"
 #include "names.h"
 
-/* What the PASID field of a request has */
-#define PASID_BITS_MAX 20
-
 static bool check_requires(IntelIOMMUState *s, bool given, const char *name,
                            Error **errp)
 {
-    if (!given || s->ext.nested || s->ext.ecap_nest) {
+    if (!given || s->ext.nested) {
         return true;
     }
-    error_setg(errp, "intel-iommu: %s requires scalable-mode=on,fsts=on or "
-               "nested=on, and both are off", name);
-    error_append_hint(errp, "Add one of them, or leave the property out\n");
+    error_setg(errp, "intel-iommu: %s requires nested=on, which is off", name);
+    error_append_hint(errp, "Add nested=on, or scalable-mode=on,fsts=on, which "
+                      "is the same without ecap-nest=on\n");
     return false;
 }
 
@@ -50,9 +47,9 @@ static bool take_fsts(IntelIOMMUState *s, Error **errp)
 
 bool vtd_names_take(IntelIOMMUState *s, Error **errp)
 {
-    if (s->ext.pasid_bits > PASID_BITS_MAX) {
+    if (s->ext.pasid_bits > VTD_PASID_ID_SHIFT) {
         error_setg(errp, "intel-iommu: pasid-bits is %u, must be 0 to %d",
-                   s->ext.pasid_bits, PASID_BITS_MAX);
+                   s->ext.pasid_bits, VTD_PASID_ID_SHIFT);
         error_append_hint(errp, "0 offers no PASIDs; 20 offers as many bits as "
                           "the host IOMMUs have\n");
         return false;
@@ -65,7 +62,7 @@ bool vtd_names_take(IntelIOMMUState *s, Error **errp)
     if (s->ext.pasid_bits) {
         s->pasid = true;
     }
-    if (s->ext.svm && s->ext.nested) {
+    if (s->ext.svm) {
         s->ext.nested_pri = true;
     }
     return true;
