@@ -57,6 +57,18 @@ cache_lock() {  # the entry's name
     fi
 }
 
+# use_last FILE WHAT: reads the archive's indexes.  With it out of reach, the cache
+# entry that FILE names, what was fetched last, will do: prints it, and ends.
+use_last() {
+    local dest
+    ! "$TOP/scripts/apt-private" update >&2 || return 0
+    dest=$(cat "$1" 2>/dev/null) && cache_ready "$dest" ||
+        die "the archive is out of reach and no $2 is cached in $CACHE"
+    say "the archive is out of reach: using the $2 fetched last"
+    echo "$dest"
+    exit 0
+}
+
 # run_logged LOG WHAT COMMAND...: keeps the output in LOG, prints a line of
 # progress every ten seconds, and the end of the log if the command fails.
 run_logged() {
