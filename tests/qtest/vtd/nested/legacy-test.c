@@ -327,18 +327,6 @@ static void test_switches(void)
     nested_teardown(&t);
 }
 
-static void check_reason(NestedTest *t, const char *reason)
-{
-    QDict *event;
-
-    /* One a second is sent; here the clock stands still. */
-    qtest_clock_step(t->qts, NANOSECONDS_PER_SECOND);
-    event = qtest_qmp_eventwait_ref(t->qts, "INTEL_IOMMU_DMA_BLOCKED");
-    g_assert_cmpstr(qdict_get_str(qdict_get_qdict(event, "data"), "reason"),
-                    ==, reason);
-    qobject_unref(event);
-}
-
 static void test_bound(void)
 {
     NestedTest t;
@@ -350,7 +338,7 @@ static void test_bound(void)
     nested_inv(&t, QVTD_INV_IOTLB_PAGE(DID), 8 * MIB);
     check(&l, 0, BLOCKED);
     nested_check_fault(&t, 0x3);
-    check_reason(&t, "shadow-failed");
+    nested_check_event(&t, "shadow-failed");
     qvtd_map(t.vtd, &l.table, 8 * MIB, 0, 12, 0);
     nested_inv(&t, QVTD_INV_CC_GLOBAL, 0);
     check_shadow(&l, TO_A);
@@ -383,7 +371,7 @@ static void test_loops(void)
         context_set(&l, page[row][0] | 1, AW_48 | DID2 << 8);
         nested_check_host(&t, 0, 0);
         nested_check_fault(&t, 0x3);
-        check_reason(&t, "shadow-failed");
+        nested_check_event(&t, "shadow-failed");
         context_map(&l);
         check_shadow(&l, TO_A);
     }
@@ -525,7 +513,7 @@ static void test_block(void)
     legacy_start(&l, &t, ",legacy=block");
     check(&l, 0, BLOCKED);
     nested_check_fault(&t, 0x3);
-    check_reason(&t, "legacy-mode");
+    nested_check_event(&t, "legacy-mode");
     scalable_on(&l);
     check(&l, PGTT_NESTED, TO_A);
     nested_teardown(&t);

@@ -122,25 +122,6 @@ static const Row rows[] = {
       "stage1", "first-stage", PGTT_STAGE1, 0, TO_B, "second-stage" },
 };
 
-static void check_event(NestedTest *t, const char *reason)
-{
-    QDict *event = qtest_qmp_event_ref(t->qts, "INTEL_IOMMU_DMA_BLOCKED");
-    QDict *data;
-
-    if (!reason) {
-        g_assert_null(event);
-        return;
-    }
-    g_assert_nonnull(event);
-    data = qdict_get_qdict(event, "data");
-    g_assert_cmpstr(qdict_get_str(data, "reason"), ==, reason);
-    g_assert_cmpstr(qdict_get_str(data, "host"), ==, t->bdf);
-    g_assert_cmpstr(qdict_get_str(data, "qom-path"), ==,
-                    "/machine/peripheral/dev");
-    g_assert_false(qdict_haskey(data, "pasid"));
-    qobject_unref(event);
-}
-
 /* The kernel's table of the device, against what QEMU says it is. */
 static void check_truth(NestedTest *t, const QDict *at, const QDict *iommufd)
 {
@@ -203,7 +184,7 @@ static void run_row(gconstpointer data)
     g_assert_cmpint(qdict_get_int(qdict_get_qdict(nested, "counters"),
                                   "blocks"), ==, row->event ? 1 : 0);
     check_truth(&t, at, iommufd);
-    check_event(&t, row->event);
+    nested_check_event(&t, row->event);
     if (row->fault) {
         nested_check_fault(&t, row->fault);
     }
@@ -369,7 +350,7 @@ static void test_invalidation_event(gconstpointer data)
                     fail == FAIL_INVALIDATE_3 ? BLOCKED : TO_B);
     qobject_unref(event);
     qobject_unref(query_one(&t, NESTED_CMD));
-    check_event(&t, fail == FAIL_INVALIDATE_3 ? "host-refused" : NULL);
+    nested_check_event(&t, fail == FAIL_INVALIDATE_3 ? "host-refused" : NULL);
     nested_teardown(&t);
 }
 

@@ -439,6 +439,31 @@ static bool page_is(NestedTest *t, uint64_t addr, uint8_t fill)
     return !memcmp(data, want, PAGE);
 }
 
+void nested_check_event(NestedTest *t, const char *reason)
+{
+    QDict *event, *data;
+
+    /* One a second is sent, and comes before an answer; the clock stands. */
+    qtest_clock_step(t->qts, NANOSECONDS_PER_SECOND);
+    qtest_qmp_assert_success(t->qts, "{'execute': 'query-status'}");
+    event = qtest_qmp_event_ref(t->qts, "INTEL_IOMMU_DMA_BLOCKED");
+    if (!reason) {
+        g_assert_null(event);
+        return;
+    }
+    g_assert_nonnull(event);
+    if (!event) {
+        return;
+    }
+    data = qdict_get_qdict(event, "data");
+    g_assert_cmpstr(qdict_get_str(data, "reason"), ==, reason);
+    g_assert_cmpstr(qdict_get_str(data, "host"), ==, t->bdf);
+    g_assert_cmpstr(qdict_get_str(data, "qom-path"), ==,
+                    "/machine/peripheral/dev");
+    g_assert_false(qdict_haskey(data, "pasid"));
+    qobject_unref(event);
+}
+
 Dma nested_probe(NestedTest *t)
 {
     qtest_memset(t->qts, PAGE_A, 'A', PAGE);

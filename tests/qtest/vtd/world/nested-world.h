@@ -184,6 +184,11 @@ int64_t nested_counter(NestedTest *t, const char *name);
 void nested_check_host(NestedTest *t, unsigned pgtt, uint64_t stage1);
 /* Takes the guest's fault record: reason @want, or 0 for none. */
 void nested_check_fault(NestedTest *t, unsigned want);
+/*
+ * Takes the QMP event that the device's DMA was blocked, for @reason; NULL:
+ * asserts that there was none.  Not with PASIDs; the device has the ID "dev".
+ */
+void nested_check_event(NestedTest *t, const char *reason);
 /* Has the device copy a page from t->src to IOVA_DST. */
 Dma nested_probe(NestedTest *t);
 /* Asserts that it ends up there; not if the device does not copy. */
