@@ -453,6 +453,7 @@ static void test_reset(void)
     check_shadow(&l, TO_A);
     nested_reboot(&t);
     nested_check_host(&t, PGTT_STAGE2, 0);
+    g_assert_cmpint(shadow_maps(&t), ==, -1);
     nested_check_dma(&t, IDENTITY);
     nested_step(&t, SET_A);
     nested_step(&t, TE_ON);
