@@ -6,6 +6,8 @@
 
 . "$(dirname "$0")/built.sh"
 
+printed() { grep -qF -- "$1" "$work/out.txt"; }
+
 tool=$("$TOP/scripts/tools-build")
 
 # Does the answer agree with itself, and with the exit status?
@@ -41,4 +43,21 @@ check "a size that is none is refused" test "$status" = 2
 check "with what was seen" said "--memory is '12Q', must be a size such as 4G"
 try "$tool" --nonsense
 check "an unknown option gets the usage" said "usage: nested-vtd-check"
+
+try "$tool" --qmp "$work/qmp"
+check "--qmp without --report is refused" said "nested-vtd-check: --qmp is for --report"
+try "$tool" --report --qmp "$work/qmp"
+check "a monitor that is not there" said "$work/qmp: No such file or directory; must be the socket"
+check "is a failure" test "$status" = 1
+check "the report has the kernel" printed "kernel: Linux $(uname -r)"
+check "and the checks" printed "== checks"
+
+# shellcheck disable=SC2154 # declared by built.sh
+"$built_QEMU" -M none -nodefaults -display none -daemonize \
+    -pidfile "$work/pid" -qmp "unix:$work/qmp,server=on,wait=off"
+try "$tool" --report --qmp "$work/qmp"
+check "the report has what QEMU says" \
+    grep -q '^query-version: {"return": {"qemu":' "$work/out.txt"
+check "of each question" test "$(grep -c -e '^x-query-[a-z-]*: {' "$work/out.txt")" = 2
+kill "$(cat "$work/pid")"
 finish

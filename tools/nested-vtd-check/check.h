@@ -68,6 +68,9 @@ bool kernel_parameter(const char *name, char *value, size_t size);
 /* Which invalidations of a nested page table the kernel carries out. */
 VTDHostFlush kernel_flush(void);
 
+/* Linux @major.@minor or later? */
+bool kernel_at_least(unsigned major, unsigned minor);
+
 void check_kernel(void);
 void check_dev_iommu(void);
 /* @memory: the guest's, in bytes; 0 if not known */
@@ -77,6 +80,8 @@ void check_memlock(uint64_t memory);
 
 /* Is @name, such as "dmar0", one that nesting works on? */
 bool iommu_can_nest(const char *name);
+/* Does @name have the capability that check @check looks for? */
+bool iommu_has(const char *name, const char *check);
 /* @only: the units that matter, or none for all */
 void check_iommus(const char *const *only, unsigned num_only);
 
@@ -86,6 +91,15 @@ void check_iommus(const char *const *only, unsigned num_only);
 bool device_iommu(const char *bdf, char *name, size_t size);
 /* The device file of @bdf, if vfio-pci made one. */
 bool device_cdev(const char *bdf, char *path, size_t size);
+
+/* What a device has for the guest to use */
+typedef struct DeviceCaps {
+    bool pasid, ats, pri;
+} DeviceCaps;
+
+/* Return: false if this user may not see them. */
+bool device_caps(const char *bdf, DeviceCaps *caps);
+
 /* Return: whether there is something to open. */
 bool check_device(const char *bdf);
 /* All those that could be passed through. */
@@ -93,7 +107,32 @@ void check_candidates(void);
 
 /* dryrun.c */
 
-/* Allocates and frees what QEMU would, for a device that is not in use. */
-void check_dry_run(const char *bdf);
+/*
+ * Allocates and frees what QEMU would, for a device that is not in use.
+ * Return: whether the kernel did all of it.
+ */
+bool check_dry_run(const char *bdf);
+
+/* suggest.c: QEMU's command line and libvirt's XML for a device */
+
+/* A device that nothing failed for. */
+void suggest_device(const char *bdf);
+void suggest_print(void);
+
+/* bundle.c: what a report of a bug has to have */
+
+/*
+ * @qmp: the socket of a QEMU that runs, or NULL
+ * Return: false if that QEMU did not answer.
+ */
+bool bundle_print(const char *qmp);
+
+/* qmp.c */
+
+/*
+ * Prints what the QEMU behind @socket answers to each of @commands.
+ * Return: false with a message if it does not.
+ */
+bool qmp_print(const char *socket, const char *const *commands);
 
 #endif

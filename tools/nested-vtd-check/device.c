@@ -72,29 +72,29 @@ static unsigned find_ext_cap(const Space *space, unsigned id)
     return 0;
 }
 
-/* "PASID ATS PRI", as far as the device has them */
-static void describe_caps(const char *bdf, char *text, size_t size)
+bool device_caps(const char *bdf, DeviceCaps *caps)
 {
-    static const struct {
-        const char *name;
-        unsigned id;
-    } caps[] = {
-        { "PASID", EXT_CAP_PASID }, { "ATS", EXT_CAP_ATS },
-        { "PRI", EXT_CAP_PRI },
-    };
     Space space;
-    size_t len = 0;
 
     read_space(bdf, &space);
-    if (space.size <= 64) {
+    *caps = (DeviceCaps) {
+        .pasid = find_ext_cap(&space, EXT_CAP_PASID),
+        .ats = find_ext_cap(&space, EXT_CAP_ATS),
+        .pri = find_ext_cap(&space, EXT_CAP_PRI),
+    };
+    return space.size > 64;
+}
+
+static void describe_caps(const char *bdf, char *text, size_t size)
+{
+    DeviceCaps caps;
+
+    if (!device_caps(bdf, &caps)) {
         snprintf(text, size, "PASID, ATS and PRI are for root to see");
         return;
     }
-    for (unsigned i = 0; i < sizeof(caps) / sizeof(caps[0]); i++) {
-        len += snprintf(text + len, size - len, "%s%s %s", i ? ", " : "",
-                        find_ext_cap(&space, caps[i].id) ? "has" : "no",
-                        caps[i].name);
-    }
+    snprintf(text, size, "%s PASID, %s ATS, %s PRI", caps.pasid ? "has" : "no",
+             caps.ats ? "has" : "no", caps.pri ? "has" : "no");
 }
 
 bool device_iommu(const char *bdf, char *name, size_t size)
@@ -230,6 +230,37 @@ static void check_group(const char *bdf)
     }
 }
 
+/*
+ * Firmware that uses the device's DMA has the kernel map its memory, by an
+ * RMRR.  Such a device cannot be taken from the kernel, unless the region is of
+ * the kind that ends with the firmware's use of it (USB, graphics).
+ */
+static void check_rmrr(const char *bdf)
+{
+    char path[PATH_SIZE], line[128], first[64] = "";
+    FILE *file;
+
+    snprintf(path, sizeof(path), DEVICES "/%s/iommu_group/reserved_regions",
+             bdf);
+    file = fopen(path, "r");
+    while (file && fgets(line, sizeof(line), file)) {
+        char start[32], end[32], type[32];
+
+        if (sscanf(line, "%31s %31s %31s", start, end, type) == 3 &&
+            !strcmp(type, "direct") && !first[0]) {
+            snprintf(first, sizeof(first), "%.24s to %.24s", start, end);
+        }
+    }
+    if (file) {
+        fclose(file);
+    }
+    if (first[0]) {
+        report(CHECK_FAIL, "device-rmrr", bdf, "turn off in the firmware what "
+               "uses this device, or use another one", "the firmware uses its "
+               "DMA (RMRR %s): the kernel lets nobody have it", first);
+    }
+}
+
 bool check_device(const char *bdf)
 {
     char caps[128];
@@ -243,6 +274,7 @@ bool check_device(const char *bdf)
     check_unit_of(bdf);
     bound = check_driver(bdf) && check_cdev(bdf);
     check_group(bdf);
+    check_rmrr(bdf);
     describe_caps(bdf, caps, sizeof(caps));
     report(CHECK_INFO, "device-capabilities", bdf, NULL, "%s", caps);
     return bound;

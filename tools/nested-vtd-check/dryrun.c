@@ -152,7 +152,7 @@ static bool destroy(DryRun *d, uint32_t id)
            failed(d, "IOMMU_DESTROY", "a bug of the kernel; please report it");
 }
 
-void check_dry_run(const char *bdf)
+bool check_dry_run(const char *bdf)
 {
     DryRun d = { .bdf = bdf, .iommufd = -1, .device = -1 };
     bool ok;
@@ -173,4 +173,5 @@ void check_dry_run(const char *bdf)
     if (d.iommufd >= 0) {
         close(d.iommufd);
     }
+    return ok;
 }

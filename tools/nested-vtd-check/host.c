@@ -82,6 +82,16 @@ bool kernel_parameter(const char *name, char *value, size_t size)
     return found;
 }
 
+bool kernel_at_least(unsigned major, unsigned minor)
+{
+    VTDHostKernel kernel = { 0 };
+    struct utsname uts;
+
+    uname(&uts);
+    vtd_host_kernel_version(&kernel, uts.release);
+    return vtd_host_kernel_at_least(&kernel, major, minor);
+}
+
 VTDHostFlush kernel_flush(void)
 {
     static VTDHostFlush flush;
@@ -101,12 +111,10 @@ VTDHostFlush kernel_flush(void)
 
 static void check_version(void)
 {
-    VTDHostKernel kernel = { 0 };
     struct utsname uts;
 
     uname(&uts);
-    vtd_host_kernel_version(&kernel, uts.release);
-    if (vtd_host_kernel_at_least(&kernel, OLDEST_MAJOR, OLDEST_MINOR)) {
+    if (kernel_at_least(OLDEST_MAJOR, OLDEST_MINOR)) {
         report(CHECK_PASS, "kernel-version", "host", NULL, "Linux %s, must "
                "be %u.%u or later", uts.release, OLDEST_MAJOR, OLDEST_MINOR);
     } else {
@@ -165,10 +173,35 @@ static void check_interrupts(void)
     }
 }
 
+/* The first with what a feature needs; without it the rest works. */
+static void check_feature(const char *check, unsigned major, unsigned minor,
+                          const char *option, const char *what)
+{
+    char fix[256];
+
+    if (!kernel_at_least(major, minor)) {
+        snprintf(fix, sizeof(fix), "boot Linux %u.%u or later, or do without",
+                 major, minor);
+        report(CHECK_WARN, check, "host", fix, "%s requires Linux %u.%u",
+               what, major, minor);
+    } else if (option && kernel_config(option) == CONFIG_NO) {
+        snprintf(fix, sizeof(fix), "use a kernel that is built with CONFIG_%s, "
+                 "or do without", option);
+        report(CHECK_WARN, check, "host", fix, "%s requires CONFIG_%s", what,
+               option);
+    } else {
+        report(CHECK_PASS, check, "host", NULL, "the kernel has what %s "
+               "requires", what);
+    }
+}
+
 void check_kernel(void)
 {
     check_version();
     check_options();
+    check_feature("kernel-pasid", 6, 15, NULL, "DMA with PASIDs (pasid=on)");
+    check_feature("kernel-p2p", 6, 19, "PCI_P2PDMA",
+                  "DMA from device to device");
     check_interrupts();
 }
 

@@ -44,6 +44,10 @@ static const struct {
       "requests with PASID are not possible; others are" },
     { "iommu-prs", "ECAP.PRS", 29, false, false,
       "page requests are not possible: DMA memory must be pinned" },
+    { "iommu-smpwc", "ECAP.SMPWC", 48, false, false,
+      "the guest has no SVA, and flushes its page tables from its caches" },
+    { "iommu-slads", "ECAP.SLADS", 45, false, false,
+      "pages that devices write cannot be tracked for live migration" },
     { "iommu-fs1gp", "CAP.FS1GP", 56, true, false,
       "the guest is told not to use 1 GiB pages; nothing to do" },
 };
@@ -100,6 +104,20 @@ bool iommu_can_nest(const char *name)
         }
     }
     return true;
+}
+
+bool iommu_has(const char *name, const char *check)
+{
+    Unit unit;
+
+    if (read_unit(name, &unit)) {
+        for (unsigned i = 0; i < NUM_CAPABILITIES; i++) {
+            if (!strcmp(capabilities[i].check, check)) {
+                return has(&unit, i);
+            }
+        }
+    }
+    return false;
 }
 
 static void check_capability(const char *name, const Unit *unit, unsigned i,

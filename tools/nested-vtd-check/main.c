@@ -15,6 +15,7 @@
 
 static const char usage[] =
     "usage: nested-vtd-check [--memory SIZE] [--no-dry-run] [--json] [BDF]...\n"
+    "       nested-vtd-check --report [--qmp SOCKET] [BDF]...\n"
     "\n"
     "Says whether this host can run guests with intel-iommu,nested=on, and for\n"
     "each PCI device BDF (0000:01:00.0) whether it can be passed to one.\n"
@@ -22,6 +23,8 @@ static const char usage[] =
     "  --memory SIZE  of the guest, such as 4G: may that much be locked?\n"
     "  --no-dry-run   do not open the devices\n"
     "  --json         for scripts\n"
+    "  --report       all that a report of a bug has to have\n"
+    "  --qmp SOCKET   ... also of the QEMU that has this monitor (-qmp)\n"
     "\n"
     "Exit status: 0 nothing failed, 1 something failed, 2 wrong usage.\n";
 
@@ -91,8 +94,8 @@ static void check_all(char **bdfs, unsigned count, uint64_t memory,
     check_dev_iommu();
     check_memlock(memory);
     for (unsigned i = 0; i < count; i++) {
-        if (check_device(bdfs[i]) && dry_run) {
-            check_dry_run(bdfs[i]);
+        if (check_device(bdfs[i]) && (!dry_run || check_dry_run(bdfs[i]))) {
+            suggest_device(bdfs[i]);
         }
     }
     if (!count) {
@@ -106,11 +109,15 @@ int main(int argc, char **argv)
         { "memory", required_argument, NULL, 'm' },
         { "no-dry-run", no_argument, NULL, 'n' },
         { "json", no_argument, NULL, 'j' },
+        { "report", no_argument, NULL, 'r' },
+        { "qmp", required_argument, NULL, 'q' },
         { "help", no_argument, NULL, 'h' },
         { 0 },
     };
-    bool json = false, dry_run = true;
+    bool json = false, dry_run = true, bundle = false;
+    const char *qmp = NULL;
     uint64_t memory = 0;
+    unsigned failed;
     int option;
 
     while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
@@ -128,6 +135,12 @@ int main(int argc, char **argv)
         case 'j':
             json = true;
             break;
+        case 'r':
+            bundle = true;
+            break;
+        case 'q':
+            qmp = optarg;
+            break;
         case 'h':
             fputs(usage, stdout);
             return 0;
@@ -141,9 +154,23 @@ int main(int argc, char **argv)
                 argc - optind, MAX_DEVICES);
         return 2;
     }
+    if (qmp && !bundle) {
+        fputs("nested-vtd-check: --qmp is for --report\n", stderr);
+        return 2;
+    }
     for (int i = optind; i < argc; i++) {
         argv[i] = (char *)full_bdf(argv[i]);
     }
-    check_all(argv + optind, argc - optind, memory, dry_run);
-    return report_print(json) ? 1 : 0;
+    /* A report is made while a guest may have the devices. */
+    check_all(argv + optind, argc - optind, memory, dry_run && !bundle);
+    if (bundle) {
+        bool answered = bundle_print(qmp);
+
+        return report_print(false) || !answered;
+    }
+    failed = report_print(json);
+    if (!json) {
+        suggest_print();
+    }
+    return failed ? 1 : 0;
 }
