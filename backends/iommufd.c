@@ -16,7 +16,7 @@
 #include "qemu/module.h"
 #include "qom/object_interfaces.h"
 #include "monitor/monitor.h"
-#include "hw/vfio/vfio-common.h"
+#include "nvtd/vfio.h"
 #include "system/iommufd.h"
 #include "backends/iommufd/inject.h"
 #include "backends/iommufd/objects.h"
@@ -113,17 +113,47 @@ bool iommufd_backend_connect(IOMMUFDBackend *be, Error **errp)
         }
         be->fd = fd;
     }
+    if (!be->users && !vfio_iommufd_cpr_register_iommufd(be, errp)) {
+        goto out_close;
+    }
     be->users++;
     trace_iommufd_backend_connect(be->fd, be->owned, be->users);
     return true;
+
+out_close:
+    if (be->owned) {
+        close(be->fd);
+        be->fd = -1;
+    }
+    return false;
+}
+
+/*
+ * Another QEMU could take the mappings over (IOMMU_IOAS_CHANGE_PROCESS) only
+ * if it knew what of the guest's tables is attached where.  Not yet: a base
+ * that has migration mode cpr-transfer blocks it.
+ */
+bool iommufd_change_process_capable(IOMMUFDBackend *be)
+{
+    return false;
+}
+
+bool iommufd_change_process(IOMMUFDBackend *be, Error **errp)
+{
+    error_setg(errp, "an iommufd cannot be handed to another QEMU: use another "
+               "migration mode than cpr-transfer");
+    return false;
 }
 
 void iommufd_backend_disconnect(IOMMUFDBackend *be)
 {
-    if (be->users && !--be->users && be->owned) {
-        close(be->fd);
-        be->fd = -1;
-        iommufd_objects_clear(be->objects);
+    if (be->users && !--be->users) {
+        vfio_iommufd_cpr_unregister_iommufd(be);
+        if (be->owned) {
+            close(be->fd);
+            be->fd = -1;
+            iommufd_objects_clear(be->objects);
+        }
     }
     trace_iommufd_backend_disconnect(be->fd, be->users);
 }
@@ -172,7 +202,7 @@ bool iommufd_backend_alloc_ioas(IOMMUFDBackend *be, uint32_t *ioas_id,
 }
 
 /* The kernel pins pages; VFIO's mapping of a BAR has none. */
-static void iommufd_explain_map_failure(hwaddr iova, ram_addr_t size, int err)
+static void iommufd_explain_map_failure(hwaddr iova, uint64_t size, int err)
 {
     if (err == EFAULT) {
         /* A guest with a shadowed vIOMMU can cause it, hence once. */
@@ -184,7 +214,7 @@ static void iommufd_explain_map_failure(hwaddr iova, ram_addr_t size, int err)
 }
 
 int iommufd_backend_map_dma(IOMMUFDBackend *be, uint32_t ioas_id, hwaddr iova,
-                            ram_addr_t size, void *vaddr, bool readonly)
+                            uint64_t size, void *vaddr, bool readonly)
 {
     struct iommu_ioas_map cmd = {
         .size = sizeof(cmd),
@@ -208,7 +238,7 @@ int iommufd_backend_map_dma(IOMMUFDBackend *be, uint32_t ioas_id, hwaddr iova,
 }
 
 int iommufd_backend_unmap_dma(IOMMUFDBackend *be, uint32_t ioas_id,
-                              hwaddr iova, ram_addr_t size)
+                              hwaddr iova, uint64_t size)
 {
     struct iommu_ioas_unmap cmd = {
         .size = sizeof(cmd),
@@ -395,7 +425,7 @@ bool iommufd_backend_set_dirty_tracking(IOMMUFDBackend *be, uint32_t hwpt_id,
 }
 
 bool iommufd_backend_get_dirty_bitmap(IOMMUFDBackend *be, uint32_t hwpt_id,
-                                      uint64_t iova, ram_addr_t size,
+                                      uint64_t iova, uint64_t size,
                                       uint64_t page_size, uint64_t *data,
                                       Error **errp)
 {
@@ -540,7 +570,7 @@ static void iommufd_backend_get_looks(Object *obj, Visitor *v,
     visit_type_uint64(v, name, &looks, errp);
 }
 
-static void iommufd_backend_class_init(ObjectClass *oc, void *data)
+static void iommufd_backend_class_init(ObjectClass *oc, NVTDClassData *data)
 {
     USER_CREATABLE_CLASS(oc)->can_be_deleted = iommufd_backend_can_be_deleted;
     object_class_property_add_str(oc, "fd", NULL, iommufd_backend_set_fd);
@@ -587,7 +617,7 @@ static int hiod_iommufd_get_cap(HostIOMMUDevice *hiod, int cap, Error **errp)
     }
 }
 
-static void hiod_iommufd_class_init(ObjectClass *oc, void *data)
+static void hiod_iommufd_class_init(ObjectClass *oc, NVTDClassData *data)
 {
     HOST_IOMMU_DEVICE_CLASS(oc)->get_cap = hiod_iommufd_get_cap;
 }

@@ -9,7 +9,7 @@
 
 #include "qemu/osdep.h"
 #include "qemu/main-loop.h"
-#include "exec/memory.h"
+#include "nvtd/base.h"
 #include "system/iommufd.h"
 #include "trace.h"
 

@@ -10,7 +10,7 @@
 #include "qemu/osdep.h"
 #include "qapi/error.h"
 #include "qemu/main-loop.h"
-#include "exec/address-spaces.h"
+#include "nvtd/base.h"
 #include "hw/pci/pci_bus.h"
 #include "hw/qdev-core.h"
 #include "system/iothread.h"
@@ -83,7 +83,7 @@ static bool check_contradictions(IntelIOMMUState *s, Error **errp)
                           s->ext.switched_off);
         return false;
     }
-    if (!s->dma_translation) {
+    if (!nvtd_dma_translation(s)) {
         error_setg(errp, "intel-iommu: nested=on and dma-translation=off "
                    "exclude each other");
         error_append_hint(errp, "nested=on is about the translation of DMA: "

@@ -56,6 +56,7 @@ struct IOMMUFDBackend {
     int fd;            /* /dev/iommu file descriptor, -1 while closed */
     bool owned;        /* opened here, as opposed to passed in by "fd" */
     uint32_t users;    /* devices connected; the last one closes an owned fd */
+    Error *cpr_blocker;
 
     /* Calls and failed calls of each ioctl since the object was made. */
     uint64_t calls[IOMMUFD_IOCTL__MAX];
@@ -80,6 +81,9 @@ struct IOMMUFDBackend {
 
 bool iommufd_backend_connect(IOMMUFDBackend *be, Error **errp);
 void iommufd_backend_disconnect(IOMMUFDBackend *be);
+/* For migration mode cpr-transfer of QEMU 10.1 and later: false. */
+bool iommufd_change_process_capable(IOMMUFDBackend *be);
+bool iommufd_change_process(IOMMUFDBackend *be, Error **errp);
 
 bool iommufd_backend_alloc_ioas(IOMMUFDBackend *be, uint32_t *ioas_id,
                                 Error **errp);
@@ -87,9 +91,9 @@ void iommufd_backend_free_id(IOMMUFDBackend *be, uint32_t id);
 /* Return: 0 or -errno; prints nothing. */
 int iommufd_backend_try_free_id(IOMMUFDBackend *be, uint32_t id);
 int iommufd_backend_map_dma(IOMMUFDBackend *be, uint32_t ioas_id, hwaddr iova,
-                            ram_addr_t size, void *vaddr, bool readonly);
+                            uint64_t size, void *vaddr, bool readonly);
 int iommufd_backend_unmap_dma(IOMMUFDBackend *be, uint32_t ioas_id,
-                              hwaddr iova, ram_addr_t size);
+                              hwaddr iova, uint64_t size);
 bool iommufd_backend_get_device_info(IOMMUFDBackend *be, uint32_t devid,
                                      uint32_t *type, void *data, uint32_t len,
                                      uint64_t *caps, uint8_t *max_pasid_log2,
@@ -137,7 +141,7 @@ ssize_t iommufd_backend_read_faults(IOMMUFDBackend *be, int fd, void *faults,
 bool iommufd_backend_set_dirty_tracking(IOMMUFDBackend *be, uint32_t hwpt_id,
                                         bool start, Error **errp);
 bool iommufd_backend_get_dirty_bitmap(IOMMUFDBackend *be, uint32_t hwpt_id,
-                                      uint64_t iova, ram_addr_t size,
+                                      uint64_t iova, uint64_t size,
                                       uint64_t page_size, uint64_t *data,
                                       Error **errp);
 

@@ -5,7 +5,7 @@
  */
 
 #include "qemu/osdep.h"
-#include "exec/address-spaces.h"
+#include "nvtd/base.h"
 #include "hw/i386/apic_internal.h"
 #include "hw/pci/msi.h"
 #include "system/dma.h"

@@ -5,13 +5,14 @@
  *
  * Sections are those of revision 4.1 of the Intel Virtualization Technology for
  * Directed I/O specification.  What QEMU's own intel_iommu_internal.h names is
- * not here.
+ * not here; what only newer ones name is in nvtd/vtd.h of the older bases.
  */
 
 #ifndef HW_I386_VTD_SPEC_H
 #define HW_I386_VTD_SPEC_H
 
 #include "qemu/bitops.h"
+#include "nvtd/vtd.h"
 
 /* CAP_REG, 11.4.2; also of the host's unit, as IOMMU_GET_HW_INFO tells it */
 #define VTD_CAP_SAGAW(cap)      extract64(cap, 8, 5)
@@ -20,16 +21,15 @@
 #define VTD_CAP_MAMV_OF(cap)    extract64(cap, 48, 6)
 #define VTD_CAP_5LP             BIT_ULL(60)
 #define VTD_CAP_ESIRTPS         BIT_ULL(62)
-#define VTD_CAP_ESRTPS          BIT_ULL(63)
 
 /* ECAP_REG, 11.4.3 */
 #define VTD_ECAP_C              BIT_ULL(0)
 #define VTD_ECAP_MTS            BIT_ULL(25)
 #define VTD_ECAP_NEST           BIT_ULL(26)
-#define VTD_ECAP_PRS            BIT_ULL(29)
 #define VTD_ECAP_NWFS           BIT_ULL(33)
 #define VTD_ECAP_EAFS           BIT_ULL(34)
-#define VTD_ECAP_PSS(bits)      ((uint64_t)((bits) - 1) << 35)
+#define VTD_ECAP_PSS_MASK       (0x1fULL << 35)
+#define VTD_ECAP_PSS_BITS(bits) ((uint64_t)((bits) - 1) << 35)
 #define VTD_ECAP_PASID_BITS(ecap) \
     ((ecap) & VTD_ECAP_PASID ? extract64(ecap, 35, 5) + 1 : 0)
 #define VTD_ECAP_DIT            BIT_ULL(41)
@@ -113,7 +113,6 @@
 #define VTD_PQ_DESC_TYPE        0x01ULL
 
 /* Page group response descriptor, 7.6.1 */
-#define VTD_INV_DESC_PGRESP     0x9
 #define VTD_PGRESP_LO_RSVD      0xfff0000000000fe0ULL
 #define VTD_PGRESP_HI_RSVD      0xfffffffffffff003ULL
 #define VTD_PGRESP_HAS_PASID    BIT_ULL(4)

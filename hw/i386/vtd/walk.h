@@ -10,6 +10,7 @@
 #define HW_I386_INTEL_IOMMU_WALK_H
 
 #include "ext.h"
+#include "nvtd/base.h"
 
 /**
  * vtd_walk_decide_config: First step of realize, also with ecap-nest=off.

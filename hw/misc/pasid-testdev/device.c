@@ -497,7 +497,7 @@ static const Property testdev_properties[] = {
     DEFINE_PROP_UINT32("max-page-requests", PASIDTestdev, max_requests, 16384),
 };
 
-static void testdev_class_init(ObjectClass *klass, void *data)
+static void testdev_class_init(ObjectClass *klass, NVTDClassData *data)
 {
     DeviceClass *dc = DEVICE_CLASS(klass);
     PCIDeviceClass *k = PCI_DEVICE_CLASS(klass);

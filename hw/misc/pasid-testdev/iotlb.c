@@ -11,7 +11,7 @@
 
 #include "qemu/osdep.h"
 #include "qapi/error.h"
-#include "exec/address-spaces.h"
+#include "nvtd/base.h"
 #include "qemu/error-report.h"
 #include "internal.h"
 

@@ -6,7 +6,7 @@
 
 #include "qemu/osdep.h"
 #include "qemu/queue.h"
-#include "exec/address-spaces.h"
+#include "nvtd/base.h"
 #include "hw/pci/pci_bridge.h"
 #include "hw/pci/pci_ats.h"
 

@@ -206,21 +206,16 @@ static void cdev_close(VFIODevice *vbasedev)
     vbasedev->fd = -1;
 }
 
-static bool cdev_read_info(VFIODevice *vbasedev, Error **errp)
+static bool cdev_read_info(VFIODevice *vbasedev, struct vfio_device_info *info,
+                           Error **errp)
 {
-    struct vfio_device_info info = { .argsz = sizeof(info) };
-
-    if (ioctl(vbasedev->fd, VFIO_DEVICE_GET_INFO, &info)) {
+    if (ioctl(vbasedev->fd, VFIO_DEVICE_GET_INFO, info)) {
         error_setg_errno(errp, errno, "VFIO_DEVICE_GET_INFO failed");
         return false;
     }
-    vbasedev->flags = info.flags;
-    vbasedev->num_irqs = info.num_irqs;
-    vbasedev->num_regions = info.num_regions;
-    vbasedev->reset_works = info.flags & VFIO_DEVICE_FLAGS_RESET;
     trace_iommufd_cdev_device_info(vbasedev->name, vbasedev->fd,
-                                   vbasedev->num_irqs, vbasedev->num_regions,
-                                   vbasedev->flags);
+                                   info->num_irqs, info->num_regions,
+                                   info->flags);
     return true;
 }
 
@@ -243,7 +238,8 @@ static bool cdev_check_nesting(VFIODevice *vbasedev, AddressSpace *as,
 }
 
 /* Publish: nothing can fail any more. */
-static void cdev_enter(VFIODevice *vbasedev, VFIOContainerBase *bcontainer)
+static void cdev_enter(VFIODevice *vbasedev, VFIOContainer *bcontainer,
+                       struct vfio_device_info *info)
 {
     /* Only now, so that no page goes away while the container is filled. */
     if (vbasedev->ram_block_discard_allowed) {
@@ -253,15 +249,13 @@ static void cdev_enter(VFIODevice *vbasedev, VFIOContainerBase *bcontainer)
         HOST_IOMMU_DEVICE_IOMMUFD(vbasedev->hiod)->hwpt_id =
             vbasedev->hwpt->hwpt_id;
     }
-    vbasedev->group = NULL;
-    vbasedev->bcontainer = bcontainer;
-    QLIST_INSERT_HEAD(&bcontainer->device_list, vbasedev, container_next);
-    QLIST_INSERT_HEAD(&vfio_device_list, vbasedev, global_next);
+    vfio_device_prepare(vbasedev, bcontainer, info);
 }
 
 static bool cdev_attach_device(const char *name, VFIODevice *vbasedev,
                                AddressSpace *as, Error **errp)
 {
+    struct vfio_device_info info = { .argsz = sizeof(info) };
     VFIOIOMMUFDContainer *container;
     VFIOAddressSpace *space;
 
@@ -275,23 +269,29 @@ static bool cdev_attach_device(const char *name, VFIODevice *vbasedev,
         goto out_close;
     }
     /* IOMMU_GET_HW_INFO takes the device ID, hence not earlier. */
-    if (!vfio_device_hiod_realize(vbasedev, errp) ||
-        !cdev_check_nesting(vbasedev, as, errp) ||
-        !vfio_iommufd_group_check(vbasedev, as, errp) ||
-        !cdev_read_info(vbasedev, errp)) {
+    if (!vfio_device_hiod_create_and_realize(vbasedev,
+                                    TYPE_HOST_IOMMU_DEVICE_IOMMUFD_VFIO,
+                                             errp)) {
         goto out_unbind;
     }
+    if (!cdev_check_nesting(vbasedev, as, errp) ||
+        !vfio_iommufd_group_check(vbasedev, as, errp) ||
+        !cdev_read_info(vbasedev, &info, errp)) {
+        goto out_drop_hiod;
+    }
 
-    space = vfio_get_address_space(as);
+    space = vfio_address_space_get(as);
     container = vfio_iommufd_container_join(vbasedev, space, errp);
     if (!container) {
         goto out_put_space;
     }
-    cdev_enter(vbasedev, &container->bcontainer);
+    cdev_enter(vbasedev, VFIO_IOMMU(container), &info);
     return true;
 
 out_put_space:
-    vfio_put_address_space(space);
+    vfio_address_space_put(space);
+out_drop_hiod:
+    nvtd_vfio_hiod_drop(vbasedev);
 out_unbind:
     cdev_unbind(vbasedev);
 out_close:
@@ -301,33 +301,27 @@ out_close:
 
 static void cdev_detach_device(VFIODevice *vbasedev)
 {
-    VFIOContainerBase *bcontainer = vbasedev->bcontainer;
+    VFIOContainer *bcontainer = vbasedev->bcontainer;
     VFIOAddressSpace *space = bcontainer->space;
 
-    QLIST_REMOVE(vbasedev, global_next);
-    QLIST_REMOVE(vbasedev, container_next);
-    vbasedev->bcontainer = NULL;
-
-    vfio_iommufd_container_leave(vbasedev,
-                                 container_of(bcontainer, VFIOIOMMUFDContainer,
-                                              bcontainer));
-    vfio_put_address_space(space);
+    vfio_device_unprepare(vbasedev);
+    nvtd_vfio_hiod_drop(vbasedev);
+    vfio_iommufd_container_leave(vbasedev, vfio_iommufd_container(bcontainer));
+    vfio_address_space_put(space);
     cdev_unbind(vbasedev);
     cdev_close(vbasedev);
 }
 
-static void vfio_iommufd_class_init(ObjectClass *oc, void *data)
+static void vfio_iommufd_class_init(ObjectClass *oc, NVTDClassData *data)
 {
     VFIOIOMMUClass *vioc = VFIO_IOMMU_CLASS(oc);
 
     vioc->attach_device = cdev_attach_device;
     vioc->detach_device = cdev_detach_device;
-    vioc->dma_map = vfio_iommufd_dma_map;
-    vioc->dma_unmap = vfio_iommufd_dma_unmap;
     vioc->set_dirty_page_tracking = vfio_iommufd_set_dirty_tracking;
     vioc->query_dirty_bitmap = vfio_iommufd_query_dirty_bitmap;
     vioc->pci_hot_reset = vfio_iommufd_pci_hot_reset;
-    vioc->hiod_typename = TYPE_HOST_IOMMU_DEVICE_IOMMUFD_VFIO;
+    nvtd_vfio_class_init(vioc);
 }
 
 static const TypeInfo vfio_iommufd_types[] = {

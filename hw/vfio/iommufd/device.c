@@ -5,7 +5,9 @@
  */
 
 #include "qemu/osdep.h"
+#include <sys/ioctl.h>
 #include <linux/iommufd.h>
+#include <linux/vfio.h>
 #include "qapi/error.h"
 #include "qemu/module.h"
 #include "hw/pci/pci.h"
@@ -26,19 +28,21 @@ static uint32_t device_config_read(VFIODevice *vbasedev, uint64_t offset)
  */
 static bool device_requests_pages(VFIODevice *vbasedev)
 {
-    g_autofree struct vfio_region_info *config = NULL;
+    struct vfio_region_info config = {
+        .argsz = sizeof(config),
+        .index = VFIO_PCI_CONFIG_REGION_INDEX,
+    };
     uint32_t at = PCI_CONFIG_SPACE_SIZE, header;
     int ttl = PCI_CONFIG_SPACE_SIZE;
 
     if (vbasedev->type != VFIO_DEVICE_TYPE_PCI ||
-        vfio_get_region_info(vbasedev, VFIO_PCI_CONFIG_REGION_INDEX,
-                             &config)) {
+        ioctl(vbasedev->fd, VFIO_DEVICE_GET_REGION_INFO, &config)) {
         return false;
     }
     for (; at && ttl; at = PCI_EXT_CAP_NEXT(header), ttl--) {
-        header = device_config_read(vbasedev, config->offset + at);
+        header = device_config_read(vbasedev, config.offset + at);
         if (PCI_EXT_CAP_ID(header) == PCI_EXT_CAP_ID_PRI) {
-            return device_config_read(vbasedev, config->offset + at +
+            return device_config_read(vbasedev, config.offset + at +
                                       PCI_PRI_CTRL) & PCI_PRI_CTRL_ENABLE;
         }
     }
@@ -70,6 +74,7 @@ static bool hiod_iommufd_vfio_realize(HostIOMMUDevice *hiod, void *opaque,
         idev->vtd.flags = vtd.flags;
         idev->vtd.cap = vtd.cap_reg;
         idev->vtd.ecap = vtd.ecap_reg;
+        nvtd_vfio_note_vtd(hiod, &vtd);
     }
     return true;
 }
@@ -109,7 +114,7 @@ static void hiod_iommufd_vfio_detach(HostIOMMUDeviceIOMMUFD *idev,
     vfio_iommufd_detach_pt(HOST_IOMMU_DEVICE(idev)->agent, pasid);
 }
 
-static void hiod_iommufd_vfio_class_init(ObjectClass *oc, void *data)
+static void hiod_iommufd_vfio_class_init(ObjectClass *oc, NVTDClassData *data)
 {
     HostIOMMUDeviceClass *hiodc = HOST_IOMMU_DEVICE_CLASS(oc);
     HostIOMMUDeviceIOMMUFDClass *idevc = HOST_IOMMU_DEVICE_IOMMUFD_CLASS(oc);

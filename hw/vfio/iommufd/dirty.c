@@ -13,11 +13,10 @@ bool vfio_iommufd_hwpt_tracks_dirty(const VFIOIOASHwpt *hwpt)
     return hwpt->hwpt_flags & IOMMU_HWPT_ALLOC_DIRTY_TRACKING;
 }
 
-int vfio_iommufd_set_dirty_tracking(const VFIOContainerBase *bcontainer,
+int vfio_iommufd_set_dirty_tracking(const VFIOContainer *bcontainer,
                                     bool start, Error **errp)
 {
-    VFIOIOMMUFDContainer *container =
-        container_of(bcontainer, VFIOIOMMUFDContainer, bcontainer);
+    VFIOIOMMUFDContainer *container = vfio_iommufd_container(bcontainer);
     VFIOIOASHwpt *hwpt, *failed;
 
     QLIST_FOREACH(hwpt, &container->hwpt_list, next) {
@@ -45,12 +44,11 @@ out_undo:
 }
 
 /* The bitmaps of the HWPTs add up in @vbmap: the kernel only sets bits. */
-int vfio_iommufd_query_dirty_bitmap(const VFIOContainerBase *bcontainer,
+int vfio_iommufd_query_dirty_bitmap(const VFIOContainer *bcontainer,
                                     VFIOBitmap *vbmap, hwaddr iova,
                                     hwaddr size, Error **errp)
 {
-    VFIOIOMMUFDContainer *container =
-        container_of(bcontainer, VFIOIOMMUFDContainer, bcontainer);
+    VFIOIOMMUFDContainer *container = vfio_iommufd_container(bcontainer);
     uint64_t *data = (uint64_t *)vbmap->bitmap;
     VFIOIOASHwpt *hwpt;
 

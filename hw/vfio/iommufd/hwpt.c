@@ -65,7 +65,7 @@ static uint32_t hwpt_wanted_flags(VFIODevice *vbasedev,
                                   const VFIOIOMMUFDContainer *container)
 {
     const IOMMUFDNesting *nesting =
-        iommufd_nesting_find(container->bcontainer.space->as);
+        iommufd_nesting_find(VFIO_IOMMU(container)->space->as);
 
     if (nesting) {
         return IOMMU_HWPT_ALLOC_NEST_PARENT |
@@ -115,7 +115,7 @@ static void hwpt_free(VFIOIOMMUFDContainer *container, VFIOIOASHwpt *hwpt)
 }
 
 static void hwpt_note_dirty_support(VFIODevice *vbasedev,
-                                    VFIOContainerBase *bcontainer)
+                                    VFIOContainer *bcontainer)
 {
     if (vbasedev->iommu_dirty_tracking) {
         bcontainer->dirty_pages_supported = true;
@@ -153,7 +153,7 @@ bool vfio_iommufd_hwpt_get(VFIODevice *vbasedev,
     }
     if (hwpt) {
         hwpt_publish(vbasedev, hwpt);
-        hwpt_note_dirty_support(vbasedev, &container->bcontainer);
+        hwpt_note_dirty_support(vbasedev, VFIO_IOMMU(container));
     }
     return true;
 

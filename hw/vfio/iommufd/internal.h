@@ -18,13 +18,13 @@
 #ifndef HW_VFIO_IOMMUFD_INTERNAL_H
 #define HW_VFIO_IOMMUFD_INTERNAL_H
 
-#include "hw/vfio/vfio-common.h"
+#include "nvtd/vfio.h"
 #include "system/iommufd.h"
 
 static inline VFIOIOMMUFDContainer *
-vfio_iommufd_container(const VFIOContainerBase *bcontainer)
+vfio_iommufd_container(const VFIOContainer *bcontainer)
 {
-    return container_of(bcontainer, VFIOIOMMUFDContainer, bcontainer);
+    return VFIO_IOMMU_IOMMUFD(bcontainer);
 }
 
 /* attach.c: the two ioctls that connect a device with a page table */
@@ -70,24 +70,14 @@ VFIOIOMMUFDContainer *vfio_iommufd_container_join(VFIODevice *vbasedev,
 void vfio_iommufd_container_leave(VFIODevice *vbasedev,
                                   VFIOIOMMUFDContainer *container);
 
-/* map.c: guest memory */
-
-/*
- * Return: 0 or -errno.  A failure while the container is filled is left in
- * bcontainer->error.  Later, with nesting, what cannot be mapped is 0 as well:
- * DMA to it is blocked, which is reported.
- */
-int vfio_iommufd_dma_map(const VFIOContainerBase *bcontainer, hwaddr iova,
-                         ram_addr_t size, void *vaddr, bool readonly);
-int vfio_iommufd_dma_unmap(const VFIOContainerBase *bcontainer, hwaddr iova,
-                           ram_addr_t size, IOMMUTLBEntry *iotlb);
+/* map.c, guest memory, is declared by nvtd/vfio.h */
 
 /* dirty.c */
 
 bool vfio_iommufd_hwpt_tracks_dirty(const VFIOIOASHwpt *hwpt);
-int vfio_iommufd_set_dirty_tracking(const VFIOContainerBase *bcontainer,
+int vfio_iommufd_set_dirty_tracking(const VFIOContainer *bcontainer,
                                     bool start, Error **errp);
-int vfio_iommufd_query_dirty_bitmap(const VFIOContainerBase *bcontainer,
+int vfio_iommufd_query_dirty_bitmap(const VFIOContainer *bcontainer,
                                     VFIOBitmap *vbmap, hwaddr iova,
                                     hwaddr size, Error **errp);
 

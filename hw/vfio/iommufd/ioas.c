@@ -9,14 +9,13 @@
 #include "qapi/error.h"
 #include "qemu/error-report.h"
 #include "qemu/range.h"
-#include "exec/memory.h"
 #include "hw/vfio/trace.h"
 #include "trace.h"
 #include "internal.h"
 
 bool vfio_iommufd_container_nests(const VFIOIOMMUFDContainer *container)
 {
-    return iommufd_nesting_find(container->bcontainer.space->as) != NULL;
+    return iommufd_nesting_find(VFIO_IOMMU(container)->space->as) != NULL;
 }
 
 /*
@@ -25,7 +24,7 @@ bool vfio_iommufd_container_nests(const VFIOIOMMUFDContainer *container)
  */
 static bool ioas_read_ranges(VFIOIOMMUFDContainer *container, Error **errp)
 {
-    VFIOContainerBase *bcontainer = &container->bcontainer;
+    VFIOContainer *bcontainer = VFIO_IOMMU(container);
     g_autofree struct iommu_iova_range *ranges = NULL;
     struct iommu_ioas_iova_ranges cmd = {
         .size = sizeof(cmd),
@@ -79,7 +78,7 @@ static VFIOIOMMUFDContainer *container_alloc(IOMMUFDBackend *be,
     container->be = be;
     container->ioas_id = ioas_id;
     QLIST_INIT(&container->hwpt_list);
-    vfio_address_space_insert(space, &container->bcontainer);
+    vfio_address_space_insert(space, VFIO_IOMMU(container));
     return container;
 }
 
@@ -92,14 +91,13 @@ static void container_free(VFIOIOMMUFDContainer *container)
 /* Map the address space into the IOAS, now and whenever it changes. */
 static bool container_listen(VFIOIOMMUFDContainer *container, Error **errp)
 {
-    VFIOContainerBase *bcontainer = &container->bcontainer;
+    ERRP_GUARD();
+    VFIOContainer *bcontainer = VFIO_IOMMU(container);
 
-    bcontainer->listener = vfio_memory_listener;
-    memory_listener_register(&bcontainer->listener, bcontainer->space->as);
-    if (bcontainer->error) {
-        memory_listener_unregister(&bcontainer->listener);
-        error_propagate_prepend(errp, bcontainer->error, "IOAS %u cannot map "
-                                "the guest's memory: ", container->ioas_id);
+    if (!vfio_listener_register(bcontainer, errp)) {
+        vfio_listener_unregister(bcontainer);
+        error_prepend(errp, "IOAS %u cannot map the guest's memory: ",
+                      container->ioas_id);
         bcontainer->error = NULL;
         return false;
     }
@@ -162,7 +160,7 @@ static VFIOIOMMUFDContainer *container_new(VFIODevice *vbasedev,
                           "assumed to be usable.\n",
                           (size_t)qemu_real_host_page_size());
         warn_report_err(err);
-        container->bcontainer.pgsizes = qemu_real_host_page_size();
+        VFIO_IOMMU(container)->pgsizes = qemu_real_host_page_size();
     }
     if (!container_listen(container, errp)) {
         goto out_leave;
@@ -171,13 +169,13 @@ static VFIOIOMMUFDContainer *container_new(VFIODevice *vbasedev,
      * Once a container: the notifier is in the container, and a list cannot
      * hold it twice.
      */
-    if (!vfio_cpr_register_container(&container->bcontainer, errp)) {
+    if (!vfio_iommufd_cpr_register_container(container, errp)) {
         goto out_unlisten;
     }
     return container;
 
 out_unlisten:
-    memory_listener_unregister(&container->bcontainer.listener);
+    vfio_listener_unregister(VFIO_IOMMU(container));
 out_leave:
     discard_enable();
     vfio_iommufd_hwpt_put(vbasedev, container);
@@ -191,14 +189,17 @@ out_free_container:
  * was filled before the address space nested may map read-only sections.
  */
 static bool container_fits(VFIODevice *vbasedev,
-                           const VFIOContainerBase *bcontainer)
+                           const VFIOContainer *bcontainer)
 {
-    VFIOIOMMUFDContainer *container = vfio_iommufd_container(bcontainer);
+    VFIOIOMMUFDContainer *container;
     VFIOIOASHwpt *hwpt;
     bool nests;
 
-    if (!object_dynamic_cast(OBJECT(bcontainer), TYPE_VFIO_IOMMU_IOMMUFD) ||
-        container->be != vbasedev->iommufd) {
+    if (!object_dynamic_cast(OBJECT(bcontainer), TYPE_VFIO_IOMMU_IOMMUFD)) {
+        return false;
+    }
+    container = vfio_iommufd_container(bcontainer);
+    if (container->be != vbasedev->iommufd) {
         return false;
     }
     nests = vfio_iommufd_container_nests(container);
@@ -214,7 +215,7 @@ VFIOIOMMUFDContainer *vfio_iommufd_container_join(VFIODevice *vbasedev,
                                                   VFIOAddressSpace *space,
                                                   Error **errp)
 {
-    VFIOContainerBase *bcontainer;
+    VFIOContainer *bcontainer;
 
     QLIST_FOREACH(bcontainer, &space->containers, next) {
         Error *err = NULL;
@@ -242,15 +243,15 @@ VFIOIOMMUFDContainer *vfio_iommufd_container_join(VFIODevice *vbasedev,
 void vfio_iommufd_container_leave(VFIODevice *vbasedev,
                                   VFIOIOMMUFDContainer *container)
 {
-    VFIOContainerBase *bcontainer = &container->bcontainer;
+    VFIOContainer *bcontainer = VFIO_IOMMU(container);
 
     if (!vbasedev->ram_block_discard_allowed) {
         discard_enable();
     }
     vfio_iommufd_hwpt_put(vbasedev, container);
     if (QLIST_EMPTY(&bcontainer->device_list)) {
-        vfio_cpr_unregister_container(bcontainer);
-        memory_listener_unregister(&bcontainer->listener);
+        vfio_iommufd_cpr_unregister_container(container);
+        vfio_listener_unregister(bcontainer);
         container_free(container);
     }
 }

@@ -8,7 +8,6 @@
 #include <sys/resource.h>
 #include "qapi/error.h"
 #include "qemu/error-report.h"
-#include "exec/memory.h"
 #include "hw/vfio/trace.h"
 #include "trace.h"
 #include "internal.h"
@@ -51,7 +50,7 @@ static bool add_pinned(Int128 start, Int128 len, const MemoryRegion *const_mr,
 
 static uint64_t container_bytes(const VFIOIOMMUFDContainer *container)
 {
-    AddressSpace *as = container->bcontainer.space->as;
+    AddressSpace *as = VFIO_IOMMU(container)->space->as;
     Pinned pinned = { .roms = !vfio_iommufd_container_nests(container) };
 
     RCU_READ_LOCK_GUARD();
@@ -72,10 +71,10 @@ static uint64_t bytes_to_pin(const VFIOIOMMUFDContainer *container,
 
     *ioases = 1;
     QLIST_FOREACH(vbasedev, &vfio_device_list, global_next) {
-        const VFIOContainerBase *other = vbasedev->bcontainer;
+        const VFIOContainer *other = vbasedev->bcontainer;
 
         /* Each by the first of its devices; ours may have none yet. */
-        if (other && other != &container->bcontainer &&
+        if (other && other != VFIO_IOMMU(container) &&
             vbasedev == QLIST_FIRST(&other->device_list) &&
             object_dynamic_cast(OBJECT(other), TYPE_VFIO_IOMMU_IOMMUFD)) {
             bytes += container_bytes(vfio_iommufd_container(other));
@@ -115,7 +114,7 @@ static void set_map_error(const VFIOIOMMUFDContainer *container, hwaddr iova,
     }
 }
 
-static bool has_shadows(const VFIOContainerBase *bcontainer)
+static bool has_shadows(const VFIOContainer *bcontainer)
 {
     return !QLIST_EMPTY(&bcontainer->giommu_list);
 }
@@ -132,7 +131,7 @@ typedef enum MapFailure {
 
 static MapFailure map_failure(VFIOIOMMUFDContainer *container, void *vaddr)
 {
-    VFIOContainerBase *bcontainer = &container->bcontainer;
+    VFIOContainer *bcontainer = VFIO_IOMMU(container);
     bool shadows = has_shadows(bcontainer), plugged;
     ram_addr_t offset;
     MemoryRegion *mr;
@@ -163,7 +162,7 @@ static MapFailure map_failure(VFIOIOMMUFDContainer *container, void *vaddr)
 static int map_failed(VFIOIOMMUFDContainer *container, hwaddr iova,
                       ram_addr_t size, void *vaddr, int ret)
 {
-    VFIOContainerBase *bcontainer = &container->bcontainer;
+    VFIOContainer *bcontainer = VFIO_IOMMU(container);
     MapFailure failure = map_failure(container, vaddr);
     Error *err = NULL;
 
@@ -193,8 +192,14 @@ static int map_failed(VFIOIOMMUFDContainer *container, hwaddr iova,
     return ret;
 }
 
-int vfio_iommufd_dma_map(const VFIOContainerBase *bcontainer, hwaddr iova,
-                         ram_addr_t size, void *vaddr, bool readonly)
+/*
+ * Return: 0 or -errno.  A failure while the container is filled is left in
+ * bcontainer->error.  Later, with nesting, what cannot be mapped is 0 as well:
+ * DMA to it is blocked, which is reported.
+ */
+int vfio_iommufd_dma_map(const VFIOContainer *bcontainer, hwaddr iova,
+                         uint64_t size, void *vaddr, bool readonly,
+                         MemoryRegion *mr)
 {
     VFIOIOMMUFDContainer *container = vfio_iommufd_container(bcontainer);
     int ret;
@@ -218,11 +223,11 @@ int vfio_iommufd_dma_map(const VFIOContainerBase *bcontainer, hwaddr iova,
  * @iotlb asks for the dirty bits of the range.  iommufd has them by another
  * ioctl only; migration with a shadowed vIOMMU is blocked anyway.
  */
-int vfio_iommufd_dma_unmap(const VFIOContainerBase *bcontainer, hwaddr iova,
-                           ram_addr_t size, IOMMUTLBEntry *iotlb)
+int vfio_iommufd_dma_unmap(const VFIOContainer *bcontainer, hwaddr iova,
+                           uint64_t size, IOMMUTLBEntry *iotlb, bool unmap_all)
 {
     VFIOIOMMUFDContainer *container = vfio_iommufd_container(bcontainer);
 
     return iommufd_backend_unmap_dma(container->be, container->ioas_id, iova,
-                                     size);
+                                     unmap_all ? UINT64_MAX : size);
 }

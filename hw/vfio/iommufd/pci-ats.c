@@ -12,7 +12,7 @@
 
 #include "qemu/osdep.h"
 #include "hw/pci/pcie.h"
-#include "hw/vfio/vfio-common.h"
+#include "nvtd/vfio.h"
 #include "system/iommufd.h"
 #include "pci-ats.h"
 

@@ -13,7 +13,7 @@
 #include "qapi/error.h"
 #include "qemu/range.h"
 #include "hw/pci/pcie.h"
-#include "hw/vfio/vfio-common.h"
+#include "nvtd/vfio.h"
 #include "system/iommufd.h"
 #include "pci-ats.h"
 #include "pci-pasid.h"

@@ -12,7 +12,7 @@
 #ifndef HW_PCI_PCI_ATS_H
 #define HW_PCI_PCI_ATS_H
 
-#include "exec/memory.h"
+#include "nvtd/base.h"
 #include "hw/pci/pci_bus.h"
 #include "hw/pci/pci_device.h"
 

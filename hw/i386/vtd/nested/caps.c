@@ -34,9 +34,12 @@ void vtd_nested_caps_make(IntelIOMMUState *s)
         s->cap |= VTD_CAP_5LP;
     }
     s->cap &= s->ext.nest->host_cap | ~(VTD_CAP_FS1GP | VTD_CAP_5LP);
+    /* A new root pointer invalidates nothing of the host's. */
+    s->cap &= ~VTD_CAP_ESRTPS;
     s->ecap &= s->ext.nest->host_ecap | ~VTD_ECAP_SRS;
     if (s->pasid) {
-        s->ecap |= VTD_ECAP_PSS(s->ext.nest->host_pasid_bits);
+        s->ecap &= ~VTD_ECAP_PSS_MASK;
+        s->ecap |= VTD_ECAP_PSS_BITS(s->ext.nest->host_pasid_bits);
     }
     trace_vtd_nested_caps(s->cap, s->ecap);
 }

@@ -130,7 +130,7 @@ static bool check_values(IntelIOMMUState *s, Error **errp)
                    VTD_HOST_AW_39BIT, VTD_HOST_AW_48BIT, AW_57);
         return false;
     }
-    if (!s->dma_translation) {
+    if (!nvtd_dma_translation(s)) {
         error_setg(errp, "intel-iommu: ecap-nest=on translates DMA: it can't be"
                    " combined with dma-translation=off");
         return false;
@@ -229,8 +229,10 @@ void vtd_walk_cap_init(IntelIOMMUState *s)
     } else {
         ecap &= ~VTD_ECAP_RPRIVS;
     }
+    s->cap &= ~VTD_CAP_ESRTPS;
+    s->ecap &= ~VTD_ECAP_PSS_MASK;
     s->ecap |= ecap | VTD_ECAP_NEST | VTD_ECAP_SLADS | VTD_ECAP_SLTS |
-               VTD_ECAP_PASID | VTD_ECAP_PSS(VTD_PASID_ID_SHIFT);
+               VTD_ECAP_PASID | VTD_ECAP_PSS_BITS(VTD_PASID_ID_SHIFT);
     s->cap |= s->ext.walk_cap;
     /*
      * Of any MGAW, as client hardware does it: the 4 levels of stage 1 must be

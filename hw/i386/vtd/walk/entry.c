@@ -6,7 +6,7 @@
 
 #include "qemu/osdep.h"
 #include "qemu/atomic.h"
-#include "exec/address-spaces.h"
+#include "nvtd/base.h"
 #include "system/dma.h"
 #include "state.h"
 
