@@ -39,7 +39,7 @@ static HostIOMMUDeviceIOMMUFD *nesting_host_device(VFIOPCIDevice *vdev)
 static void emulate(VFIOPCIDevice *vdev, uint32_t at, uint32_t val,
                     uint32_t mask, uint32_t wmask)
 {
-    PCIDevice *pdev = &vdev->pdev;
+    PCIDevice *pdev = PCI_DEVICE(vdev);
 
     pci_set_long(pdev->config + at,
                  (pci_get_long(pdev->config + at) & ~mask) | val);
@@ -51,7 +51,7 @@ static void emulate(VFIOPCIDevice *vdev, uint32_t at, uint32_t val,
 
 static void emulate_pri(VFIOPCIDevice *vdev, uint16_t pri, bool enabled)
 {
-    uint32_t allocated = pci_get_long(vdev->pdev.config + pri +
+    uint32_t allocated = pci_get_long(PCI_DEVICE(vdev)->config + pri +
                                       PCI_PRI_ALLOC_REQ);
 
     if (!enabled) {
@@ -70,7 +70,7 @@ static void emulate_pri(VFIOPCIDevice *vdev, uint16_t pri, bool enabled)
 void vfio_pci_ats_add(VFIOPCIDevice *vdev)
 {
     HostIOMMUDeviceIOMMUFD *idev = nesting_host_device(vdev);
-    PCIDevice *pdev = &vdev->pdev;
+    PCIDevice *pdev = PCI_DEVICE(vdev);
     uint16_t ats, pri;
 
     if (!idev || !pci_is_express(pdev)) {
@@ -90,7 +90,7 @@ void vfio_pci_ats_add(VFIOPCIDevice *vdev)
 
 void vfio_pci_ats_reset(VFIOPCIDevice *vdev)
 {
-    PCIDevice *pdev = &vdev->pdev;
+    PCIDevice *pdev = PCI_DEVICE(vdev);
     uint16_t ats, pri;
 
     if (!nesting_host_device(vdev) || !pci_is_express(pdev)) {

@@ -44,7 +44,7 @@ static bool pasid_is_offered(VFIOPCIDevice *vdev)
     HostIOMMUDeviceIOMMUFD *idev;
 
     if (!vbasedev->hiod || !vbasedev->bcontainer ||
-        !pci_is_express(&vdev->pdev) ||
+        !pci_is_express(PCI_DEVICE(vdev)) ||
         vdev->config_size < PCIE_CONFIG_SPACE_SIZE) {
         return false;
     }
@@ -84,7 +84,7 @@ static bool is_capability(const PCIDevice *pdev, uint16_t offset)
 static uint16_t find_hidden(const VFIOPCIDevice *vdev,
                             const HostIOMMUDeviceIOMMUFD *idev)
 {
-    const uint8_t *config = vdev->pdev.config;
+    const uint8_t *config = PCI_DEVICE(vdev)->config;
     uint16_t found = 0;
 
     for (unsigned at = PCI_CONFIG_SPACE_SIZE;
@@ -94,10 +94,10 @@ static uint16_t find_hidden(const VFIOPCIDevice *vdev,
 
         if (cap & ~PASID_CAP_KNOWN ||
             (cap & PASID_CAP_WIDTH) >> 8 < idev->max_pasid_log2 ||
-            !(is_null_head(&vdev->pdev, at) ||
+            !(is_null_head(PCI_DEVICE(vdev), at) ||
               (PCI_EXT_CAP_ID(header) == PCI_EXT_CAP_ID_PASID &&
                PCI_EXT_CAP_VER(header) == PASID_CAP_VERSION &&
-               !is_capability(&vdev->pdev, at)))) {
+               !is_capability(PCI_DEVICE(vdev), at)))) {
             continue;
         }
         if (found) {
@@ -130,7 +130,7 @@ static uint16_t choose_offset(VFIOPCIDevice *vdev,
     if (!offset) {
         offset = PCIE_CONFIG_SPACE_SIZE - PCI_EXT_CAP_PASID_SIZEOF;
     }
-    if (!is_free(&vdev->pdev, offset)) {
+    if (!is_free(PCI_DEVICE(vdev), offset)) {
         error_setg(errp, "no room for a PASID capability at 0x%x of the "
                    "device's config space: it requires 8 bytes that read as 0, "
                    "at a multiple of 4 from 0x%x on", offset,
@@ -147,7 +147,7 @@ static uint16_t choose_offset(VFIOPCIDevice *vdev,
  */
 static void chain_add(VFIOPCIDevice *vdev, uint16_t offset)
 {
-    PCIDevice *pdev = &vdev->pdev;
+    PCIDevice *pdev = PCI_DEVICE(vdev);
     uint8_t *head = pdev->config + PCI_CONFIG_SPACE_SIZE;
     uint16_t next = PCI_EXT_CAP_NEXT(pci_get_long(head));
     bool is_head = offset == PCI_CONFIG_SPACE_SIZE;
@@ -170,7 +170,7 @@ static void chain_add(VFIOPCIDevice *vdev, uint16_t offset)
 
 bool vfio_pci_pasid_add(VFIOPCIDevice *vdev, Error **errp)
 {
-    PCIDevice *pdev = &vdev->pdev;
+    PCIDevice *pdev = PCI_DEVICE(vdev);
     HostIOMMUDeviceIOMMUFD *idev;
     uint64_t host_caps;
     uint16_t offset, cap, ctrl = PCI_PASID_CTRL_ENABLE;
@@ -215,7 +215,7 @@ static bool sets_bits(uint32_t addr, uint32_t val, int len, uint32_t at,
 static bool is_function_reset(VFIOPCIDevice *vdev, uint32_t addr, uint32_t val,
                               int len)
 {
-    const PCIDevice *pdev = &vdev->pdev;
+    const PCIDevice *pdev = PCI_DEVICE(vdev);
     uint8_t exp = pdev->exp.exp_cap;
 
     return pci_is_express(pdev) &&
@@ -229,7 +229,7 @@ static bool is_function_reset(VFIOPCIDevice *vdev, uint32_t addr, uint32_t val,
 static bool is_af_reset(VFIOPCIDevice *vdev, uint32_t addr, uint32_t val,
                         int len)
 {
-    PCIDevice *pdev = &vdev->pdev;
+    PCIDevice *pdev = PCI_DEVICE(vdev);
     uint8_t af = pci_find_capability(pdev, PCI_CAP_ID_AF);
     const uint8_t needed = PCI_AF_CAP_TP | PCI_AF_CAP_FLR;
 
@@ -241,7 +241,7 @@ static bool is_af_reset(VFIOPCIDevice *vdev, uint32_t addr, uint32_t val,
 static bool is_power_up(VFIOPCIDevice *vdev, uint32_t addr, uint32_t val,
                         int len)
 {
-    const PCIDevice *pdev = &vdev->pdev;
+    const PCIDevice *pdev = PCI_DEVICE(vdev);
     uint32_t pmcsr = pdev->pm_cap + PCI_PM_CTRL;
     uint16_t old;
 
@@ -268,7 +268,7 @@ bool vfio_pci_pasid_write(VFIOPCIDevice *vdev, uint32_t addr, uint32_t val,
         return false;
     }
     /* Accesses are aligned, so none crosses its bounds. */
-    pci_default_write_config(&vdev->pdev, addr, val, len);
+    pci_default_write_config(PCI_DEVICE(vdev), addr, val, len);
     return true;
 }
 
@@ -292,6 +292,6 @@ void vfio_pci_pasid_reset(VFIOPCIDevice *vdev)
 {
     tell_nesting(vdev);
     if (vdev->pasid_cap) {
-        pci_set_word(vdev->pdev.config + vdev->pasid_cap + PCI_PASID_CTRL, 0);
+        pci_set_word(PCI_DEVICE(vdev)->config + vdev->pasid_cap + PCI_PASID_CTRL, 0);
     }
 }
