@@ -11,7 +11,7 @@ unexport MAKEFLAGS MFLAGS MAKELEVEL
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 .PHONY: help demo check bench fuzz soak qemu qemu-sanitize host-kernel
-.PHONY: host-kernel-oldest check-kernels host-shell where docs
+.PHONY: host-kernel-oldest check-bases check-kernels host-shell where docs
 .PHONY: guest-kernels selftests series
 .PHONY: clean distclean
 .PHONY: tools install deb dist
@@ -26,13 +26,15 @@ help:
 	@echo '     CASE=name    of it only one, by its name or /path'
 	@echo 'make check-selftests  the kernel'\''s own tests of VFIO, all, in the host VM and in a guest'
 	@echo 'make check-kernels  the suite hostvm on each host kernel of the archive'
+	@echo 'make check-bases  the suites on each QEMU that bases/ has; BASE=10.2 with any'
+	@echo '                  target is that one alone'
 	@echo 'make coverage     what of our own files the tests run, and what not'
 	@echo 'make check-hardware BDF=0000:01:00.0  on this host, with that device'
 	@echo 'make bench        what mapping and invalidating cost, side by side; BENCH=guest'
 	@echo 'make fuzz         hostile guests, until stopped; FUZZ_SECONDS=n, FUZZ_SEED=n'
 	@echo 'make soak         whether a host VM ever stalls; SOAK_SECONDS=n bounds it'
 	@echo 'make qemu         QEMU with nested VT-d, and its test programs'
-	@echo '     QEMU_SRC=dir from that 10.0.x tree; SANITIZE=1 with sanitizers'
+	@echo '     QEMU_SRC=dir from that tree, of the series of BASE; SANITIZE=1 with sanitizers'
 	@echo 'make series       a branch of commits for QEMU'\''s list; CHECK=1 builds each'
 	@echo 'make host-kernel  the kernel of the host VM'
 	@echo 'make guest-kernels  Debian'\''s own kernels, of the suite guests'
@@ -129,6 +131,9 @@ check-users: packages-users qemu
 
 check-oldest: packages-hostvm qemu tools host-kernel-oldest
 	@scripts/check oldest
+
+check-bases: packages-hostvm packages-build tools selftests
+	@scripts/check-bases
 
 check-kernels: packages-hostvm qemu tools selftests
 	@scripts/check-kernels

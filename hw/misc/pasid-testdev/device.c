@@ -13,6 +13,7 @@
 #include "hw/pci/pcie.h"
 #include "hw/qdev-properties.h"
 #include "migration/vmstate.h"
+#include "nvtd/base.h"
 #include "internal.h"
 
 #define REGS_SIZE       PASID_TESTDEV_MEMORY

@@ -292,6 +292,7 @@ void vfio_pci_pasid_reset(VFIOPCIDevice *vdev)
 {
     tell_nesting(vdev);
     if (vdev->pasid_cap) {
-        pci_set_word(PCI_DEVICE(vdev)->config + vdev->pasid_cap + PCI_PASID_CTRL, 0);
+        pci_set_word(PCI_DEVICE(vdev)->config + vdev->pasid_cap +
+                     PCI_PASID_CTRL, 0);
     }
 }
