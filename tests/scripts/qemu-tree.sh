@@ -50,6 +50,14 @@ lay
 check "an edited overlay file is copied" grep -q changed "$tree/hw/i386/ours.c"
 check "and only that one" same_time "$unit"
 
+mkdir -p "$patches/include/nvtd"
+echo 'int base;' >"$patches/include/nvtd/base.h"
+lay
+check "a header of the base is laid" grep -q base "$tree/include/nvtd/base.h"
+rm -r "$patches/include"
+lay
+check "and is gone when the base has it no more" test ! -e "$tree/include/nvtd/base.h"
+
 write_patch 0002-bad.patch '     return 7;' 'bad();'
 echo 'int later;' >"$work/top/hw/i386/ours.c"
 lay
