@@ -21,7 +21,7 @@
 #include "qemu/error-report.h"
 #include "qemu/event_notifier.h"
 #include "qapi/error.h"
-#include "exec/memory.h"
+#include "nvtd/base.h"
 #include "internal.h"
 #include "thread.h"
 #include "hw/i386/vtd/regs.h"
