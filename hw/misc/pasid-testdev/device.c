@@ -13,6 +13,7 @@
 #include "hw/pci/pcie.h"
 #include "hw/qdev-properties.h"
 #include "migration/vmstate.h"
+#include "nvtd/ats.h"
 #include "nvtd/base.h"
 #include "internal.h"
 
@@ -181,6 +182,7 @@ static void add_pasid(PASIDTestdev *d, uint16_t offset)
     pcie_add_capability(dev, PCI_EXT_CAP_ID_PASID, 1, offset,
                         PCI_EXT_CAP_PASID_SIZEOF);
     d->pasid_cap = offset;
+    nvtd_pcie_pasid_added(dev, offset);
     pci_set_word(config(d, offset + PCI_PASID_CAP), cap);
     pci_set_word(dev->wmask + offset + PCI_PASID_CTRL, ctrl);
 }

@@ -9,6 +9,7 @@
 #include "nvtd/base.h"
 #include "hw/pci/pci_bridge.h"
 #include "hw/pci/pci_ats.h"
+#include "nvtd/ats.h"
 
 typedef struct AtsIOMMU {
     PCIBus *root;
@@ -124,14 +125,21 @@ bool pci_ats_is_enabled(PCIBus *root, uint16_t sid)
            PCI_ATS_CTRL_ENABLE;
 }
 
-bool pci_ats_request(PCIDevice *dev, const PCIPASIDPrefix *prefix,
-                     uint64_t addr, bool write, PCIATSTranslation *page)
+bool pci_ats_ask_iommu(PCIDevice *dev, const PCIPASIDPrefix *prefix,
+                       uint64_t addr, bool write, PCIATSTranslation *page)
 {
     AtsIOMMU *iommu = ats_iommu(dev);
 
     *page = (PCIATSTranslation) {};
     return iommu && iommu->ops->ats_request(iommu->opaque, dev, prefix, addr,
                                             write, page);
+}
+
+bool pci_ats_request(PCIDevice *dev, const PCIPASIDPrefix *prefix,
+                     uint64_t addr, bool write, PCIATSTranslation *page)
+{
+    *page = (PCIATSTranslation) {};
+    return nvtd_ats_request(dev, prefix, addr, write, page);
 }
 
 bool pci_ats_page_request(PCIDevice *dev, const PCIPageRequest *request)

@@ -4,9 +4,10 @@
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
  * QEMU 10.0 knows of an IOMMU as an address space for each function, which has
- * no place for what else a transaction says.  Here an IOMMU that understands
- * more offers its operations for a root bus, and a device finds them by the
- * bus it is on.  BQL held throughout.
+ * no place for what else a transaction says; later ones have operations for a
+ * part of it (nvtd/ats.h).  Here an IOMMU that understands more offers its
+ * operations for a root bus, and a device finds them by the bus it is on.  BQL
+ * held throughout.
  */
 
 #ifndef HW_PCI_PCI_ATS_H
@@ -130,6 +131,10 @@ bool pci_ats_invalidate(PCIBus *root, uint16_t sid,
                         const PCIATSInvalidation *inv);
 void pci_ats_prg_response(PCIBus *root, uint16_t sid,
                           const PCIPRGResponse *response);
+
+/* For nvtd/ats.h, by which pci_ats_request() finds its way to the IOMMU */
+bool pci_ats_ask_iommu(PCIDevice *dev, const PCIPASIDPrefix *prefix,
+                       uint64_t addr, bool write, PCIATSTranslation *page);
 
 /* Is there a function, and ATS enabled in its config space? */
 bool pci_ats_is_enabled(PCIBus *root, uint16_t sid);
