@@ -10,6 +10,7 @@
 #include "hw/i386/intel_iommu_internal.h"
 #include "hw/i386/vtd_host_kernel.h"
 #include "hw/pci/pci_regs.h"
+#include "nvtd/qtest.h"
 #include "nested-world.h"
 
 /* Setting up */
@@ -128,7 +129,7 @@ void nested_start_machine(NestedTest *t, const NestedMachine *m,
     /* The device is another machine's from now on. */
     nested_shared_done(true);
     *t = (NestedTest) { .bdf = vtd_host_device(), .src = IOVA_SRC };
-    t->qts = qtest_init_with_env(m->env, args, true);
+    t->qts = qtest_init_ext(m->env, args, NULL, true);
     t->pci = qpci_new_pc(t->qts, NULL);
     t->vtd = g_new0(QVTD, 1);
     qvtd_init(t->vtd, t->qts, TABLES, TABLES_END);
