@@ -114,12 +114,13 @@ bool vtd_prq_orders_only(uint64_t lo);
 /**
  * vtd_prq_is_fence: A wait descriptor that only orders others?
  *
- * Linux drains page requests with one, which stock QEMU takes for malformed.
- * Descriptors are carried out in order, so there is nothing left to do.
+ * Linux drains page requests with one, and it is well-formed without them too;
+ * QEMU 10.0 takes it for malformed.  Descriptors are carried out in order, so
+ * there is nothing left to do.
  */
 static inline bool vtd_prq_is_fence(const IntelIOMMUState *s, uint64_t lo)
 {
-    return unlikely(vtd_prq_present(s)) && vtd_prq_orders_only(lo);
+    return unlikely(s->nested || s->ecap_nest) && vtd_prq_orders_only(lo);
 }
 
 #endif

@@ -380,6 +380,39 @@ static void test_pasid_cache(gconstpointer data)
     stop(&w);
 }
 
+/*
+ * The entry that a request found passed through becomes one of another
+ * domain-id: the invalidation names the old one.
+ */
+static void test_pasid_cache_old_did(void)
+{
+    World w;
+
+    start(&w, SCALABLE, 4, PGTT_PASS);
+    g_assert_cmpint(read_at(&w, IOVA_SRC), ==, 'I');
+    g_assert_cmpint(read_at(&w, IOVA_SRC), ==, 'I');
+    write_entry(&w, PGTT_STAGE1);
+    qvtd_edit(&w.v, w.entry + 8, 0xffff, DID + 1);
+    inv(&w, QVTD_INV_PC_PASID(DID, RID_PASID), 0);
+    inv(&w, QVTD_INV_PIOTLB_ALL(DID, RID_PASID), 0);
+    g_assert_cmpint(read_at(&w, IOVA_SRC), ==, 'A');
+    stop(&w);
+}
+
+/* One that goes, found passed through by a request and nowhere else */
+static void test_pasid_cache_gone(void)
+{
+    World w;
+
+    start(&w, SCALABLE, 4, PGTT_PASS);
+    g_assert_cmpint(read_at(&w, IOVA_SRC), ==, 'I');
+    g_assert_cmpint(read_at(&w, IOVA_SRC), ==, 'I');
+    qvtd_edit(&w.v, w.entry, ~0ULL, 0);
+    inv(&w, QVTD_INV_PC_PASID(DID, RID_PASID), 0);
+    g_assert_cmpint(read_at(&w, IOVA_SRC), ==, 0);
+    stop(&w);
+}
+
 /* What one names goes, and no more: each bind of a PASID has one. */
 static void test_pasid_cache_other(gconstpointer props)
 {
@@ -556,6 +589,10 @@ int main(int argc, char **argv)
                         &pasid_cache[1], test_pasid_cache);
     qtest_add_data_func("/intel-iommu/emulated/pasid-cache/pasid",
                         &pasid_cache[2], test_pasid_cache);
+    qtest_add_func("/intel-iommu/emulated/pasid-cache/old-did",
+                   test_pasid_cache_old_did);
+    qtest_add_func("/intel-iommu/emulated/pasid-cache/gone",
+                   test_pasid_cache_gone);
     qtest_add_func("/intel-iommu/emulated/pasid-cache/reserved",
                    test_pasid_cache_reserved);
     qtest_add_data_func("/intel-iommu/emulated/pasid-cache/other", NESTED,

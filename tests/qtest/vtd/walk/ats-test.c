@@ -485,7 +485,7 @@ static const WaitRow wait_rows[] = {
       "ecap-nest=on" },
     { "fence", VTD_INV_DESC_WAIT | VTD_INV_DESC_WAIT_FN, DT, true },
     { "fence/no-prs", VTD_INV_DESC_WAIT | VTD_INV_DESC_WAIT_FN,
-      "ecap-nest=on" },
+      "ecap-nest=on", true },
     { "fence/reserved", VTD_INV_DESC_WAIT | VTD_INV_DESC_WAIT_FN | 1 << 8, DT },
 };
 
