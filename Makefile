@@ -132,7 +132,7 @@ check-users: packages-users qemu
 check-oldest: packages-hostvm qemu tools host-kernel-oldest
 	@scripts/check oldest
 
-check-bases: packages-hostvm packages-build tools selftests
+check-bases: packages-hostvm packages-build host-kernel tools selftests
 	@scripts/check-bases
 
 check-kernels: packages-hostvm qemu tools selftests
