@@ -432,7 +432,7 @@ static uint64_t nested_desc_before(IntelIOMMUState *s, uint8_t type,
 static bool nested_wait_before(IntelIOMMUState *s, uint64_t lo)
 {
     vtd_nested_inv_flush(s);
-    return !vtd_prq_is_fence(s, lo);
+    return !vtd_prq_is_fence(lo);
 }
 
 static AddressSpace *nested_address_space(IntelIOMMUState *s, PCIBus *bus,

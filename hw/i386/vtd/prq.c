@@ -244,7 +244,7 @@ uint64_t vtd_prq_wait_desc(IntelIOMMUState *s, uint64_t lo)
     return VTD_INV_WAIT_PD;
 }
 
-bool vtd_prq_orders_only(uint64_t lo)
+bool vtd_prq_is_fence(uint64_t lo)
 {
     return !(lo & VTD_INV_DESC_WAIT_RSVD_LO) &&
            (lo & (VTD_INV_DESC_WAIT_FN | VTD_INV_DESC_WAIT_SW |

@@ -108,9 +108,6 @@ bool vtd_prq_response_desc(IntelIOMMUState *s, const uint64_t val[2]);
  */
 uint64_t vtd_prq_wait_desc(IntelIOMMUState *s, uint64_t lo);
 
-/* Behind the inline function below */
-bool vtd_prq_orders_only(uint64_t lo);
-
 /**
  * vtd_prq_is_fence: A wait descriptor that only orders others?
  *
@@ -118,9 +115,6 @@ bool vtd_prq_orders_only(uint64_t lo);
  * QEMU 10.0 takes it for malformed.  Descriptors are carried out in order, so
  * there is nothing left to do.
  */
-static inline bool vtd_prq_is_fence(const IntelIOMMUState *s, uint64_t lo)
-{
-    return unlikely(s->nested || s->ecap_nest) && vtd_prq_orders_only(lo);
-}
+bool vtd_prq_is_fence(uint64_t lo);
 
 #endif

@@ -25,7 +25,7 @@
 #include "hw/i386/vtd_host_kernel.h"
 #include "system/iommufd.h"
 #include "qapi/qapi-types-intel-iommu.h"
-#include "exec/memory.h"
+#include "nvtd/base.h"
 #include "qemu/interval-tree.h"
 #include "qemu/queue.h"
 #include "hw/i386/intel_iommu_internal.h"

@@ -9,7 +9,7 @@
 
 #include "qemu/osdep.h"
 #include "qapi/error.h"
-#include "exec/address-spaces.h"
+#include "nvtd/base.h"
 #include "internal.h"
 #include "thread.h"
 #include "hw/i386/vtd/spec.h"

@@ -147,7 +147,7 @@ static bool abort_wait(IntelIOMMUState *s)
 
 bool vtd_walk_wait_before(IntelIOMMUState *s, uint64_t lo)
 {
-    return !abort_wait(s) && !vtd_prq_is_fence(s, lo);
+    return !abort_wait(s) && !vtd_prq_is_fence(lo);
 }
 
 static bool is_stopped(IntelIOMMUState *s)
