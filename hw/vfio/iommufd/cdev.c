@@ -308,6 +308,7 @@ static void cdev_detach_device(VFIODevice *vbasedev)
     nvtd_vfio_hiod_drop(vbasedev);
     vfio_iommufd_container_leave(vbasedev, vfio_iommufd_container(bcontainer));
     vfio_address_space_put(space);
+    vfio_iommufd_cpr_unregister_device(vbasedev);
     cdev_unbind(vbasedev);
     cdev_close(vbasedev);
 }

@@ -124,6 +124,10 @@ static inline bool vfio_iommufd_cpr_register_iommufd(IOMMUFDBackend *be,
     return true;
 }
 
+static inline void vfio_iommufd_cpr_unregister_device(VFIODevice *vbasedev)
+{
+}
+
 static inline void vfio_iommufd_cpr_unregister_iommufd(IOMMUFDBackend *be)
 {
 }
