@@ -3,7 +3,7 @@
 # The front door; the work is in scripts/.  "make help" lists the targets.
 
 GUESTS = bookworm trixie backports
-SUITES = scripts qemu qtest hostvm oldest guests threads sanitize selftests users demo
+SUITES = scripts qemu qtest hostvm oldest guests libvirt threads sanitize selftests users demo
 OUT = $(or $(NVTD_OUT),$(CURDIR)/build)
 
 # The scripts start makes of their own, with the processors they find.
@@ -12,7 +12,7 @@ unexport MAKEFLAGS MFLAGS MAKELEVEL
 .DELETE_ON_ERROR:
 .PHONY: help demo check bench fuzz soak qemu qemu-sanitize host-kernel
 .PHONY: host-kernel-oldest check-bases check-kernels host-shell where docs
-.PHONY: guest-kernels selftests series
+.PHONY: guest-kernels libvirt-root selftests series
 .PHONY: clean distclean
 .PHONY: tools install deb dist
 .PHONY: packages-build packages-hostvm packages-docs packages-users
@@ -94,6 +94,11 @@ guest-kernels: packages-hostvm
 	    echo "$(OUT)/guests/$$name: Linux $$(cat "$$dir/version")"; \
 	done
 
+# The newest libvirt, in a root of its own
+libvirt-root: packages-hostvm
+	@mkdir -p $(OUT)
+	@dir=$$(scripts/peer libvirt) && ln -sfn "$$dir" $(OUT)/libvirt
+
 selftests: packages-selftests host-kernel
 	@scripts/vfio-selftests >$(OUT)/$@.new
 	@mv $(OUT)/$@.new $(OUT)/$@
@@ -105,7 +110,7 @@ host-shell: packages-hostvm qemu host-kernel
 demo: packages-hostvm qemu host-kernel
 	@scripts/demo
 
-check: packages-hostvm packages-users qemu tools host-kernel host-kernel-oldest selftests guest-kernels
+check: packages-hostvm packages-users qemu tools host-kernel host-kernel-oldest selftests guest-kernels libvirt-root
 	@scripts/check
 
 check-scripts: packages-hostvm
@@ -139,9 +144,10 @@ check-kernels: packages-hostvm qemu tools selftests
 	@scripts/check-kernels
 
 check-guests: guest-kernels
+check-libvirt: libvirt-root
 check-hostvm: tools selftests
 check-selftests: selftests
-check-hostvm check-guests check-selftests check-threads check-demo: packages-hostvm qemu host-kernel
+check-hostvm check-guests check-libvirt check-selftests check-threads check-demo: packages-hostvm qemu host-kernel
 	@scripts/check $(@:check-%=%)
 
 coverage: packages-coverage packages-hostvm packages-build tools host-kernel guest-kernels selftests

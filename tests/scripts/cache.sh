@@ -11,7 +11,7 @@ make_base "$work/qemu" 10.0.99
 
 cat >"$work/top/scripts/apt-private" <<'END'
 #!/bin/bash
-echo "${APT_BASE-}" >>"$FAKE/apt-base"
+echo "${APT_SUITES-}" >>"$FAKE/apt-suites"
 case $1 in
 update) [ ! -e "$FAKE/offline" ] ;;
 versions) printf '%s\n' 1:10.0.2-1 1:10.0.99-1~bpo12+1 1:10.0.99-1 1:11.0.0-1 ;;
@@ -55,11 +55,11 @@ wait
 check "two at once: both succeed" cmp "$work/out.txt" <(tail -n 1 "$work/first")
 check "two at once: one fetches" fetches 1
 
-check "the base's source is where all else is" test -z "$(tr -d '\n' <"$work/apt-base")"
+check "the base's source is where all else is" test -z "$(tr -d '\n' <"$work/apt-suites")"
 mkdir -p "$work/top/bases/11.0"
 echo sid >"$work/top/bases/11.0/suites"
 BASE=11.0 base
-check "another base has suites of its own" test "$(tail -n 1 "$work/apt-base")" = 11.0
+check "another base has suites of its own" test "$(tail -n 1 "$work/apt-suites")" = sid
 
 touch "$work/offline"
 base
