@@ -208,6 +208,8 @@ OBJECT_DECLARE_TYPE(HostIOMMUDeviceIOMMUFD, HostIOMMUDeviceIOMMUFDClass,
 #define IOMMUFD_HWPT_ALLOC_PASID    (1u << 3)   /* IOMMU_HWPT_ALLOC_PASID */
 #define IOMMUFD_HW_CAP_PASID_EXEC   (1u << 1)  /* IOMMU_HW_CAP_PCI_PASID_EXEC */
 #define IOMMUFD_HW_CAP_PASID_PRIV   (1u << 2)  /* IOMMU_HW_CAP_PCI_PASID_PRIV */
+/* IOMMU_HW_CAP_PCI_ATS_NOT_SUPPORTED */
+#define IOMMUFD_HW_CAP_NO_ATS       (1u << 3)
 
 /*
  * A host device that is bound to an iommufd.  Filled in by whoever bound it

@@ -11,6 +11,7 @@
  */
 
 #include "qemu/osdep.h"
+#include "qapi/error.h"
 #include "hw/pci/pcie.h"
 #include "nvtd/vfio.h"
 #include "system/iommufd.h"
@@ -65,6 +66,81 @@ static void emulate_pri(VFIOPCIDevice *vdev, uint16_t pri, bool enabled)
     /* The device does not send more than the host allows. */
     emulate(vdev, pri + PCI_PRI_MAX_REQ, allocated, ~0u, 0);
     emulate(vdev, pri + PCI_PRI_ALLOC_REQ, 0, ~0u, ~0u);
+}
+
+static uint16_t find_ats(VFIOPCIDevice *vdev)
+{
+    PCIDevice *pdev = PCI_DEVICE(vdev);
+
+    return pci_is_express(pdev) ?
+           pcie_find_capability(pdev, PCI_EXT_CAP_ID_ATS) : 0;
+}
+
+/* Of the device or its IOMMU; Linux 6.12 does not say it. */
+static bool host_has_no_ats(const VFIOPCIDevice *vdev)
+{
+    const HostIOMMUDevice *hiod = vdev->vbasedev.hiod;
+
+    return hiod && hiod->caps.hw_caps & IOMMUFD_HW_CAP_NO_ATS;
+}
+
+static uint16_t previous_capability(PCIDevice *pdev, uint16_t offset)
+{
+    uint16_t at = PCI_CONFIG_SPACE_SIZE;
+
+    while (at) {
+        uint16_t next = PCI_EXT_CAP_NEXT(pci_get_long(pdev->config + at));
+
+        if (next == offset) {
+            return at;
+        }
+        at = next;
+    }
+    return 0;
+}
+
+/* The one before leads to the next; a head of the chain stays, without an ID. */
+static void hide(VFIOPCIDevice *vdev, uint16_t ats)
+{
+    PCIDevice *pdev = PCI_DEVICE(vdev);
+    uint16_t before = previous_capability(pdev, ats);
+    uint32_t next = PCI_EXT_CAP_NEXT(pci_get_long(pdev->config + ats));
+
+    if (before) {
+        emulate(vdev, before, next << 20, 0xfff00000, 0);
+    }
+    emulate(vdev, ats, before ? 0 : next << 20, ~0u, 0);
+    emulate(vdev, ats + PCI_ATS_CAP, 0, ~0u, 0);
+}
+
+static bool check_on(VFIOPCIDevice *vdev, Error **errp)
+{
+    ERRP_GUARD();
+
+    if (!find_ats(vdev)) {
+        error_setg(errp, "ats=on requires an ATS capability, which the device "
+                   "does not have");
+    } else if (host_has_no_ats(vdev)) {
+        error_setg(errp, "ats=on requires ATS in the host, whose kernel says "
+                   "that the device cannot use it");
+    } else {
+        return true;
+    }
+    error_append_hint(errp, "Leave ats=on out\n");
+    return false;
+}
+
+bool vfio_pci_ats_show(VFIOPCIDevice *vdev, Error **errp)
+{
+    uint16_t ats = find_ats(vdev);
+
+    if (vdev->ats == ON_OFF_AUTO_ON) {
+        return check_on(vdev, errp);
+    }
+    if (ats && (vdev->ats == ON_OFF_AUTO_OFF || host_has_no_ats(vdev))) {
+        hide(vdev, ats);
+    }
+    return true;
 }
 
 void vfio_pci_ats_add(VFIOPCIDevice *vdev)

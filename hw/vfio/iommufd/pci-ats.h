@@ -17,6 +17,15 @@
  */
 void vfio_pci_ats_add(VFIOPCIDevice *vdev);
 
+/**
+ * vfio_pci_ats_show: The property "ats", when the guest's chain of capabilities
+ * is complete.  With "off", or "auto" on a host that cannot use it, the guest
+ * sees no ATS.
+ *
+ * Return: false with @errp if "on" cannot be had.
+ */
+bool vfio_pci_ats_show(VFIOPCIDevice *vdev, Error **errp);
+
 /* The device is about to be reset: for the guest both are disabled. */
 void vfio_pci_ats_reset(VFIOPCIDevice *vdev);
 

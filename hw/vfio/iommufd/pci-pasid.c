@@ -168,7 +168,7 @@ static void chain_add(VFIOPCIDevice *vdev, uint16_t offset)
     }
 }
 
-bool vfio_pci_pasid_add(VFIOPCIDevice *vdev, Error **errp)
+static bool add_capability(VFIOPCIDevice *vdev, Error **errp)
 {
     PCIDevice *pdev = PCI_DEVICE(vdev);
     HostIOMMUDeviceIOMMUFD *idev;
@@ -202,6 +202,11 @@ bool vfio_pci_pasid_add(VFIOPCIDevice *vdev, Error **errp)
     memset(vdev->emulated_config_bits + offset, 0xff, PCI_EXT_CAP_PASID_SIZEOF);
     vdev->pasid_cap = offset;
     return true;
+}
+
+bool vfio_pci_pasid_add(VFIOPCIDevice *vdev, Error **errp)
+{
+    return add_capability(vdev, errp) && vfio_pci_ats_show(vdev, errp);
 }
 
 /* Does the write reach the byte at @at, with one of @bits set? */

@@ -11,6 +11,14 @@
 
 #include "hw/vfio/pci.h"
 
+/* Properties of vfio-pci; x-vpasid-cap-offset is the name that QEMU 11 has. */
+#define VFIO_PCI_PASID_PROPERTIES                                           \
+    DEFINE_PROP_UINT16("x-pasid-cap-offset", VFIOPCIDevice,                 \
+                       pasid_cap_offset, 0),                                \
+    DEFINE_PROP_UINT16("x-vpasid-cap-offset", VFIOPCIDevice,                \
+                       pasid_cap_offset, 0),                                \
+    DEFINE_PROP_ON_OFF_AUTO("ats", VFIOPCIDevice, ats, ON_OFF_AUTO_AUTO)
+
 /**
  * vfio_pci_pasid_add: After all capabilities of the device were added, and
  * before a vIOMMU gets to know it.  Adds that for PASIDs if the device has them

@@ -375,6 +375,17 @@ static void test_offset(void)
     pasid_teardown(&t);
 }
 
+/* QEMU 11's name */
+static void test_vpasid(void)
+{
+    PasidTest t;
+
+    pasid_setup_device(&t, "", ",x-vpasid-cap-offset=0xff0");
+    g_assert_cmphex(qtestdev_find_ext_cap(&t.dev, PCI_EXT_CAP_ID_PASID), ==,
+                    0xff0);
+    pasid_teardown(&t);
+}
+
 static void check_pasid_works(PasidTest *t)
 {
     write_entry(t, PASID_X, ON_A);
@@ -395,6 +406,83 @@ static void test_alias(void)
     g_assert_cmphex(qtestdev_find_ext_cap(&t.dev, PCI_EXT_CAP_ID_PASID), !=, 0);
     check_pasid_works(&t);
     pasid_teardown(&t);
+}
+
+/* ECAP.DT of the host's unit */
+static bool host_has_device_tlb(void)
+{
+    g_autofree char *ecap = NULL;
+
+    return g_file_get_contents("/sys/class/iommu/dmar0/intel-iommu/ecap", &ecap,
+                               NULL, NULL) &&
+           strtoull(ecap, NULL, 16) & BIT(2);
+}
+
+/* The guest sees ATS or does not; what is before and behind it stays. */
+static void check_ats(const char *props, bool seen)
+{
+    PasidTest t;
+
+    pasid_setup_machine(&t, "nested=on,pasid=on", vtd_host_device(), props);
+    g_assert_cmpint(!!qtestdev_find_ext_cap(&t.dev, PCI_EXT_CAP_ID_ATS), ==,
+                    seen);
+    /* Without device TLBs the guest sees no page requests either. */
+    g_assert_cmpint(!!qtestdev_find_ext_cap(&t.dev, PCI_EXT_CAP_ID_PRI), ==,
+                    host_has_device_tlb());
+    g_assert_cmphex(qtestdev_find_ext_cap(&t.dev, PCI_EXT_CAP_ID_PASID), !=, 0);
+    check_pasid_works(&t);
+    pasid_teardown(&t);
+}
+
+static void test_ats(void)
+{
+    if (!host_has_device_tlb()) {
+        g_test_skip("the host's IOMMU has ECAP.DT=0: no device can use ATS");
+        return;
+    }
+    check_ats("", true);
+    check_ats(",ats=on", true);
+    check_ats(",ats=off", false);
+}
+
+static void refuse_ats(const char *bdf, const char *want)
+{
+    PasidTest t;
+    QDict *error;
+
+    nested_start_props(&t.n, "nested=on,pasid=on",
+                       "-device pcie-root-port,id=rp");
+    error = qtest_qmp_assert_failure_ref(
+        t.n.qts, "{'execute': 'device_add', 'arguments': {'driver': "
+        "'vfio-pci', 'host': %s, 'iommufd': 'iommufd0', 'bus': 'rp', "
+        "'ats': 'on'}}", bdf);
+    g_assert_nonnull(strstr(qdict_get_str(error, "desc"), want));
+    qobject_unref(error);
+    t.n.edu.dev = NULL;
+    pasid_teardown(&t);
+}
+
+static void test_no_ats(void)
+{
+    const char *bdf = getenv("VTD_TEST_BDF2");
+
+    if (!bdf) {
+        g_test_skip("VTD_TEST_BDF2 names no device without ATS and PRI");
+        return;
+    }
+    refuse_ats(bdf, "ats=on requires an ATS capability");
+}
+
+/* The host's kernel says that no device can use ATS. */
+static void test_host_no_ats(void)
+{
+    if (host_has_device_tlb()) {
+        g_test_skip("the host's IOMMU has ECAP.DT=1: devices can use ATS");
+        return;
+    }
+    check_ats("", false);
+    check_ats(",ats=off", false);
+    refuse_ats(vtd_host_device(), "ats=on requires ATS in the host");
 }
 
 /*
@@ -578,6 +666,10 @@ int main(int argc, char **argv)
     qtest_add_func("/intel-iommu/pasid/capability", test_capability);
     qtest_add_func("/intel-iommu/pasid/capability-offset", test_offset);
     qtest_add_func("/intel-iommu/pasid/capability-alone", test_alone);
+    qtest_add_func("/intel-iommu/pasid/capability-offset-11", test_vpasid);
+    qtest_add_func("/intel-iommu/pasid/ats", test_ats);
+    qtest_add_func("/intel-iommu/pasid/ats-absent", test_no_ats);
+    qtest_add_func("/intel-iommu/pasid/ats-not-in-host", test_host_no_ats);
     qtest_add_func("/intel-iommu/pasid/x-pasid-mode", test_alias);
     qtest_add_func("/intel-iommu/pasid/sweep", test_sweep);
     qtest_add_func("/intel-iommu/pasid/zero", test_zero);
