@@ -176,3 +176,19 @@ void vtd_host_check_objects(const VTDHostObjects *then,
     g_assert_cmpint(now->table_pages, ==, then->table_pages);
     g_assert_cmpint(now->pinned_pages, ==, then->pinned_pages);
 }
+
+int vtd_host_open_device(const char *bdf)
+{
+    g_autofree char *path = g_strdup_printf("/sys/bus/pci/devices/%s/vfio-dev",
+                                            bdf);
+    g_autofree char *node = NULL;
+    GDir *dir = g_dir_open(path, 0, NULL);
+    int fd;
+
+    g_assert_nonnull(dir);
+    node = g_strdup_printf("/dev/vfio/devices/%s", g_dir_read_name(dir));
+    g_dir_close(dir);
+    fd = open(node, O_RDWR);
+    g_assert_cmpint(fd, >=, 0);
+    return fd;
+}

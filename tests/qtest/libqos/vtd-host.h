@@ -28,6 +28,9 @@ VTDHostEntry vtd_host_pasid_entry(const char *bdf, uint32_t pasid);
 /* That of requests without PASID: Linux has it at PASID 0. */
 VTDHostEntry vtd_host_entry(const char *bdf);
 
+/* Opens the device's file of VFIO, which no other may have open. */
+int vtd_host_open_device(const char *bdf);
+
 /* What the kernel holds, in all of the host. */
 typedef struct VTDHostObjects {
     int64_t domains;        /* domain IDs that the VT-d units have in use */

@@ -239,23 +239,6 @@ static const RightsCase rights_cases[] = {
     { "nobody-sandbox", true, true, SANDBOX },
 };
 
-/* The device's file; no other may have it open. */
-static int open_device(const char *bdf)
-{
-    g_autofree char *path = g_strdup_printf("/sys/bus/pci/devices/%s/vfio-dev",
-                                            bdf);
-    g_autofree char *node = NULL;
-    GDir *dir = g_dir_open(path, 0, NULL);
-    int fd;
-
-    g_assert_nonnull(dir);
-    node = g_strdup_printf("/dev/vfio/devices/%s", g_dir_read_name(dir));
-    g_dir_close(dir);
-    fd = open(node, O_RDWR);
-    g_assert_cmpint(fd, >=, 0);
-    return fd;
-}
-
 static int open_iommu(void)
 {
     struct stat st;
@@ -311,7 +294,7 @@ static void test_rights(gconstpointer data)
     }
     if (c->files) {
         iommu = open_iommu();
-        device = open_device(bdf);
+        device = vtd_host_open_device(bdf);
         machine.iommufd = iommufd = g_strdup_printf(",fd=%d", iommu);
         devices = g_strdup_printf("-device vfio-pci,fd=%d,iommufd=iommufd0,"
                                   "addr=%d %s", device, SLOT, c->more);
@@ -344,7 +327,7 @@ static void test_memlock(void)
     unsigned long long named_need = 0, named_allowed = 0;
     g_autofree char *iommufd = NULL, *fd = NULL;
     HostState before = host_state(bdf), after;
-    int iommu = open_iommu(), device = open_device(bdf);
+    int iommu = open_iommu(), device = vtd_host_open_device(bdf);
     NestedMachine machine = { .env = NOBODY_QEMU };
     NestedTest t;
     QDict *error;
@@ -422,8 +405,8 @@ static void test_memlock_twice(void)
         return;
     }
     iommu = open_iommu();
-    inside = open_device(bdf);
-    outside = open_device(bdf2);
+    inside = vtd_host_open_device(bdf);
+    outside = vtd_host_open_device(bdf2);
     prepare_nobody(allowed);
     machine.iommufd = iommufd = g_strdup_printf(",fd=%d", iommu);
     nested_start_machine(&t, &machine, ROOT_PORT " " EXPANDER);
