@@ -10,7 +10,7 @@ OUT = $(or $(NVTD_OUT),$(CURDIR)/build)
 unexport MAKEFLAGS MFLAGS MAKELEVEL
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help demo check bench fuzz soak qemu qemu-sanitize host-kernel
+.PHONY: help demo check bench compare fuzz soak qemu qemu-sanitize host-kernel
 .PHONY: host-kernel-oldest check-bases check-kernels host-shell where docs
 .PHONY: guest-kernels libvirt-root selftests series
 .PHONY: clean distclean
@@ -31,6 +31,7 @@ help:
 	@echo 'make coverage     what of our own files the tests run, and what not'
 	@echo 'make check-hardware BDF=0000:01:00.0  on this host, with that device'
 	@echo 'make bench        what mapping and invalidating cost, side by side; BENCH=guest'
+	@echo 'make compare      what ours and QEMU 11 do with the same guests, row by row'
 	@echo 'make fuzz         hostile guests, until stopped; FUZZ_SECONDS=n, FUZZ_SEED=n'
 	@echo 'make soak         whether a host VM ever stalls; SOAK_SECONDS=n bounds it'
 	@echo 'make qemu         QEMU with nested VT-d, and its test programs'
@@ -124,6 +125,9 @@ check-sanitize: packages-hostvm qemu qemu-sanitize host-kernel
 
 bench: packages-hostvm packages-bench qemu host-kernel
 	@scripts/bench
+
+compare: packages-hostvm qemu host-kernel guest-kernels
+	@scripts/compare
 
 fuzz: packages-hostvm qemu qemu-sanitize host-kernel
 	@scripts/fuzz
