@@ -66,17 +66,21 @@ static uint32_t hwpt_wanted_flags(VFIODevice *vbasedev,
 {
     const IOMMUFDNesting *nesting =
         iommufd_nesting_find(VFIO_IOMMU(container)->space->as);
+    uint32_t flags = 0;
 
     if (nesting) {
-        return IOMMU_HWPT_ALLOC_NEST_PARENT |
-               (nesting->pasid ? IOMMUFD_HWPT_ALLOC_PASID : 0);
+        flags |= IOMMU_HWPT_ALLOC_NEST_PARENT |
+                 (nesting->pasid ? IOMMUFD_HWPT_ALLOC_PASID : 0);
     }
     /*
      * Requested even if the device tracks its writes itself: that is known
-     * only when migration is set up, and an HWPT cannot be changed later.
+     * only when migration is set up, and an HWPT cannot be changed later.  A
+     * nest parent knows what is written through the nested HWPTs on it.
      */
-    return vbasedev->hiod->caps.hw_caps & IOMMU_HW_CAP_DIRTY_TRACKING ?
-           IOMMU_HWPT_ALLOC_DIRTY_TRACKING : 0;
+    if (vbasedev->hiod->caps.hw_caps & IOMMU_HW_CAP_DIRTY_TRACKING) {
+        flags |= IOMMU_HWPT_ALLOC_DIRTY_TRACKING;
+    }
+    return flags;
 }
 
 static VFIOIOASHwpt *hwpt_new(VFIODevice *vbasedev,
