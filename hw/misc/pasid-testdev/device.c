@@ -309,6 +309,8 @@ static uint64_t testdev_read(void *opaque, hwaddr addr, unsigned size)
         return pasid_testdev_atc_count(d);
     case PASID_TESTDEV_OUTSTANDING:
         return d->outstanding;
+    case PASID_TESTDEV_MIGRATION:
+        return d->migration;
     default:
         return 0;
     }
@@ -320,6 +322,10 @@ static void write_channel(PASIDTestdev *d, unsigned channel, unsigned offset,
     PASIDTestdevChannel *c = &d->channel[channel];
 
     if (c->state == PASID_TESTDEV_BUSY || c->state == PASID_TESTDEV_WAITING) {
+        if (offset == PASID_TESTDEV_COMMAND && !val) {
+            /* The pass that is under way is the last one. */
+            c->command &= ~PASID_TESTDEV_REPEAT;
+        }
         return;
     }
     switch (offset) {
@@ -352,6 +358,14 @@ static void testdev_write(void *opaque, hwaddr addr, uint64_t val,
 {
     PASIDTestdev *d = opaque;
 
+    if (addr == PASID_TESTDEV_MIGRATION) {
+        pasid_testdev_set_migration(d, val);
+        return;
+    }
+    if (pasid_testdev_is_loading(d)) {
+        pasid_testdev_load(d, addr, val);
+        return;
+    }
     if (is_channel(addr)) {
         write_channel(d, (addr - PASID_TESTDEV_CHANNEL(0)) / 64, addr % 64,
                       val);
@@ -359,8 +373,7 @@ static void testdev_write(void *opaque, hwaddr addr, uint64_t val,
     }
     switch (addr) {
     case PASID_TESTDEV_CONTROL:
-        d->control = val & (PASID_TESTDEV_HOLD_INVALIDATIONS |
-                            PASID_TESTDEV_HOLD_ONLY(0xffffu));
+        d->control = val & PASID_TESTDEV_CONTROL_BITS;
         break;
     case PASID_TESTDEV_INTERRUPTS:
         d->interrupts &= ~val;
@@ -391,7 +404,7 @@ static void testdev_reset(DeviceState *qdev)
     qemu_bh_cancel(d->bh);
     timer_del(d->timer);
     memset(d->channel, 0, sizeof(d->channel));
-    d->control = d->interrupts = d->log_count = 0;
+    d->control = d->migration = d->interrupts = d->log_count = 0;
     memset(d->log, 0, sizeof(d->log));
     pasid_testdev_atc_clear(d);
     pasid_testdev_forget_requests(d);

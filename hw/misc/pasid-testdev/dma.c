@@ -80,12 +80,16 @@ static bool is_enabled(PASIDTestdev *d, const PASIDTestdevChannel *c)
              c->command & PASID_TESTDEV_PRI) || pasid_testdev_pri_enabled(d);
 }
 
-static bool makes_sense(PASIDTestdev *d, const PASIDTestdevChannel *c)
+bool pasid_testdev_makes_sense(PASIDTestdev *d, const PASIDTestdevChannel *c)
 {
     if (c->command & PASID_TESTDEV_WITH_PASID && c->pasid >> d->pasid_bits) {
         return false;
     }
     if (c->command & PASID_TESTDEV_PRI && !(c->command & PASID_TESTDEV_ATS)) {
+        return false;
+    }
+    if (c->command & PASID_TESTDEV_REPEAT &&
+        op_of(c) != PASID_TESTDEV_WRITE) {
         return false;
     }
     switch (op_of(c)) {
@@ -115,7 +119,7 @@ void pasid_testdev_start(PASIDTestdev *d, unsigned channel, uint32_t command)
     c->code = PASID_TESTDEV_OK;
     trace_pasid_testdev_command(pci_get_bdf(&d->parent_obj), channel, command,
                                 c->pasid, c->iova, c->length);
-    if (!makes_sense(d, c)) {
+    if (!pasid_testdev_makes_sense(d, c)) {
         end(d, c, PASID_TESTDEV_BAD);
         return;
     }
@@ -270,6 +274,23 @@ static bool translated_page(PASIDTestdev *d, PASIDTestdevChannel *c,
     return true;
 }
 
+static uint8_t *memory_of(PASIDTestdev *d, uint32_t at)
+{
+    return (uint8_t *)memory_region_get_ram_ptr(&d->memory) + at;
+}
+
+/* Each pass is told from others by the number that its pages begin with. */
+static void repeat(PASIDTestdev *d, PASIDTestdevChannel *c)
+{
+    c->result++;
+    for (uint32_t at = 0; at + sizeof(uint32_t) <= c->length; at += PAGE) {
+        stl_le_p(memory_of(d, c->buffer + at), c->result);
+        memory_region_set_dirty(&d->memory, c->buffer + at, sizeof(uint32_t));
+    }
+    c->done = 0;
+    wait_for_timer(d, c);
+}
+
 static void step_memory(PASIDTestdev *d, PASIDTestdevChannel *c)
 {
     const PCIPASIDPrefix prefix = prefix_of(c);
@@ -277,7 +298,7 @@ static void step_memory(PASIDTestdev *d, PASIDTestdevChannel *c)
     uint64_t addr = c->iova + c->done, translated = addr;
     uint32_t here = MIN(c->length - c->done, PAGE - addr % PAGE);
     uint32_t at = c->buffer + c->done;
-    uint8_t *buf = (uint8_t *)memory_region_get_ram_ptr(&d->memory) + at;
+    uint8_t *buf = memory_of(d, at);
     bool as_is = !(c->command & (PASID_TESTDEV_ATS | PASID_TESTDEV_FORGED));
     MemTxResult ret;
 
@@ -307,7 +328,12 @@ static void step_memory(PASIDTestdev *d, PASIDTestdevChannel *c)
     }
     c->tries = 0;
     c->done += here;
-    if (c->done >= c->length) {
+    if (c->done < c->length) {
+        return;
+    }
+    if (c->command & PASID_TESTDEV_REPEAT) {
+        repeat(d, c);
+    } else {
         end(d, c, PASID_TESTDEV_OK);
     }
 }
@@ -336,6 +362,9 @@ void pasid_testdev_run(void *opaque)
     bool more = false;
     unsigned i;
 
+    if (pasid_testdev_is_stopped(d)) {
+        return;
+    }
     for (i = 0; i < PASID_TESTDEV_CHANNELS; i++) {
         if (d->channel[i].state == PASID_TESTDEV_BUSY) {
             step(d, &d->channel[i]);

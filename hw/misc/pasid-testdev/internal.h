@@ -67,6 +67,7 @@ struct PASIDTestdev {
     QEMUBH *bh;
     QEMUTimer *timer;           /* asks again for pages that didn't come */
     uint32_t control;
+    uint32_t migration;
     uint32_t interrupts;
     PASIDTestdevChannel channel[PASID_TESTDEV_CHANNELS];
 
@@ -91,6 +92,7 @@ void pasid_testdev_pri_set_status(PASIDTestdev *d, uint16_t set);
 void pasid_testdev_pri_update_stopped(PASIDTestdev *d);
 
 /* dma.c */
+bool pasid_testdev_makes_sense(PASIDTestdev *d, const PASIDTestdevChannel *c);
 void pasid_testdev_start(PASIDTestdev *d, unsigned channel, uint32_t command);
 void pasid_testdev_run(void *opaque);
 void pasid_testdev_wake(void *opaque);
@@ -98,6 +100,13 @@ void pasid_testdev_wake(void *opaque);
 void pasid_testdev_answered(PASIDTestdev *d, unsigned prgi, unsigned code);
 /* There will be no responses to what is outstanding. */
 void pasid_testdev_stop_waiting(PASIDTestdev *d);
+
+/* migrate.c */
+bool pasid_testdev_is_stopped(PASIDTestdev *d);
+bool pasid_testdev_is_loading(PASIDTestdev *d);
+/* A write of MIGRATION, and one of another register while it is loading */
+void pasid_testdev_set_migration(PASIDTestdev *d, uint32_t val);
+void pasid_testdev_load(PASIDTestdev *d, hwaddr addr, uint32_t val);
 
 /* iotlb.c */
 void pasid_testdev_iotlb_realize(PASIDTestdev *d);

@@ -21,10 +21,17 @@
 #define PASID_TESTDEV_LOG_COUNT     0x00c   /* events since it was written 0 */
 #define PASID_TESTDEV_ATC_COUNT     0x010   /* translations; a write drops all */
 #define PASID_TESTDEV_OUTSTANDING   0x014   /* page requests without response */
+#define PASID_TESTDEV_MIGRATION     0x018
 
 /* CONTROL */
 #define PASID_TESTDEV_HOLD_INVALIDATIONS (1u << 0) /* never complete them */
 #define PASID_TESTDEV_HOLD_ONLY(n)  ((n) << 16) /* but so many, if not 0 */
+#define PASID_TESTDEV_CONTROL_BITS  0xffff0001u
+
+/* MIGRATION */
+#define PASID_TESTDEV_STOP          (1u << 0)   /* send nothing */
+#define PASID_TESTDEV_LOAD          (1u << 1)   /* with STOP: writes are taken
+                                                   as they are */
 
 #define PASID_TESTDEV_CHANNELS      16
 #define PASID_TESTDEV_CHANNEL(n)    (0x400 + (n) * 0x40)
@@ -39,7 +46,7 @@
 #define PASID_TESTDEV_PRGI          0x1c    /* first page request group */
 #define PASID_TESTDEV_DONE          0x20    /* bytes, or page requests sent */
 #define PASID_TESTDEV_REQUESTS      0x24    /* page requests sent */
-#define PASID_TESTDEV_RESULT        0x28    /* 64 bits, of TRANSLATE */
+#define PASID_TESTDEV_RESULT        0x28    /* 64 bits, of TRANSLATE, REPEAT */
 
 /* COMMAND */
 #define PASID_TESTDEV_OP            0xfu
@@ -59,6 +66,7 @@
 #define PASID_TESTDEV_WANT_WRITE    (1u << 17)
 #define PASID_TESTDEV_LAST          (1u << 18) /* PAGE_REQUEST */
 #define PASID_TESTDEV_ONE_GROUP     (1u << 19)
+#define PASID_TESTDEV_REPEAT        (1u << 20) /* WRITE, until COMMAND is 0 */
 
 /* STATUS: the state, and in bits 15:8 how it ended */
 #define PASID_TESTDEV_STATE         0xfu
