@@ -354,6 +354,7 @@ static bool nested_realize(IntelIOMMUState *s, PCIBus *bus, Error **errp)
     vtd_nested_hwpts_init(n);
     vtd_nested_tags_init(n);
     vtd_nested_shadows_init(n);
+    vtd_nested_blocker_init(n);
     vtd_nested_prq_init(n);
     vtd_nested_queue_init(n);
     vtd_nested_state_init(n);

@@ -6,6 +6,8 @@
 
 #include "qemu/osdep.h"
 #include "qobject/qdict.h"
+#include "qobject/qlist.h"
+#include "qobject/qstring.h"
 #include "patience.h"
 #include "vtd-migrate.h"
 
@@ -55,4 +57,25 @@ void qvtd_load(QTestState *qts, const char *file, const char *want)
                              "'arguments': {'uri': %s, 'exit-on-error': "
                              "false}}", uri);
     check_migration(qts, want);
+}
+
+char *qvtd_blocked_by(QTestState *qts, const char *text)
+{
+    QDict *reply = qtest_qmp(qts, "{'execute': 'query-migrate'}");
+    QDict *info = qdict_get_qdict(reply, "return");
+    const QListEntry *entry;
+    char *found = NULL;
+
+    if (qdict_haskey(info, "blocked-reasons")) {
+        QLIST_FOREACH_ENTRY(qdict_get_qlist(info, "blocked-reasons"), entry) {
+            const char *reason = qstring_get_str(
+                qobject_to(QString, qlist_entry_obj(entry)));
+
+            if (!found && strstr(reason, text)) {
+                found = g_strdup(reason);
+            }
+        }
+    }
+    qobject_unref(reply);
+    return found;
 }

@@ -18,4 +18,10 @@ void qvtd_save(QTestState *qts, const char *file);
  */
 void qvtd_load(QTestState *qts, const char *file, const char *want);
 
+/*
+ * Return: of the reasons why the machine cannot migrate the first that has
+ * @text, or NULL; g_free it.
+ */
+char *qvtd_blocked_by(QTestState *qts, const char *text);
+
 #endif

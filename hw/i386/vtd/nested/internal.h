@@ -73,6 +73,8 @@ struct VTDNested {
     QLIST_HEAD(, VTDNestedShadow) shadows; /* of tables of legacy mode */
     MemoryListener shadow_listener;
     bool shadow_memory_changed; /* RAM came or went, since the last commit */
+    Error *blocker;             /* of migration, as there are shadows; or NULL */
+    NotifierWithReturn migration;
     QLIST_HEAD(, VTDNestedFaultQueue) fault_queues;     /* one a device */
     GHashTable *groups;         /* VTDNestedGroup by requester ID and index */
     IOHandler *page_requests_in;    /* a fault queue is readable */
@@ -450,6 +452,11 @@ void vtd_nested_shadow_put(VTDNestedShadow *shadow);
  */
 bool vtd_nested_shadow_sync(VTDNestedShadow *shadow, uint64_t first,
                             uint64_t last, Error **errp);
+
+/* vtd/nested/blocker.c */
+void vtd_nested_blocker_init(VTDNested *n);
+/* The first of VTDNested.shadows came, or the last one went. */
+void vtd_nested_blocker_update(VTDNested *n);
 
 /* vtd/nested/shadow_inv.c */
 void vtd_nested_shadows_init(VTDNested *n);

@@ -346,6 +346,7 @@ VTDNestedShadow *vtd_nested_shadow_get(VTDNested *n, const VTDNestedStage2 *s2,
         return NULL;
     }
     QLIST_INSERT_HEAD(&n->shadows, shadow, next);
+    vtd_nested_blocker_update(n);
     n->counters.shadows++;
     trace_vtd_nested_shadow_new(shadow->ioas_id, s2->table, s2->levels,
                                 s2->domain_id);
@@ -368,6 +369,7 @@ void vtd_nested_shadow_put(VTDNestedShadow *shadow)
         g_free(container_of(node, ShadowMap, node));
     }
     QLIST_REMOVE(shadow, next);
+    vtd_nested_blocker_update(shadow->nested);
     trace_vtd_nested_shadow_free(shadow->ioas_id);
     iommufd_backend_free_id(shadow->stage2.iommufd, shadow->ioas_id);
     vtd_nested_work(shadow->nested, 1);

@@ -11,6 +11,7 @@
 #include "qobject/qdict.h"
 #include "qobject/qlist.h"
 #include "hw/i386/intel_iommu_internal.h"
+#include "libqos/vtd-migrate.h"
 #include "nested-steps.h"
 
 #define SWITCHES        1000
@@ -546,6 +547,30 @@ static void test_names(void)
     nested_teardown(&t);
 }
 
+/* What a device writes by a shadow is in no dirty bitmap. */
+static bool is_blocked_by_shadow(NestedTest *t)
+{
+    g_autofree char *reason = qvtd_blocked_by(t->qts, "legacy mode");
+
+    return reason;
+}
+
+static void test_blocks_migration(void)
+{
+    NestedTest t;
+    Legacy l;
+
+    legacy_start(&l, &t, "");
+    g_assert_true(is_blocked_by_shadow(&t));
+    scalable_on(&l);
+    g_assert_false(is_blocked_by_shadow(&t));
+    legacy_on(&l);
+    g_assert_true(is_blocked_by_shadow(&t));
+    context_set(&l, TT_PASS | 1, AW_48 | DID << 8);
+    g_assert_false(is_blocked_by_shadow(&t));
+    nested_teardown(&t);
+}
+
 int main(int argc, char **argv)
 {
     if (!nested_test_init(&argc, &argv)) {
@@ -566,5 +591,7 @@ int main(int argc, char **argv)
     nested_add_func("/intel-iommu/nested/legacy/layout", test_layout);
     qtest_add_func("/intel-iommu/nested/legacy/block", test_block);
     qtest_add_func("/intel-iommu/nested/legacy/names", test_names);
+    qtest_add_func("/intel-iommu/nested/legacy/blocks-migration",
+                   test_blocks_migration);
     return nested_test_run();
 }

@@ -1,0 +1,66 @@
+/*
+ * Intel VT-d, nested=on: what keeps the machine from migrating
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * Stage 2 has dirty bits; the IOAS of a guest's second-stage table has none.  So
+ * as long as there is one, what its devices write would be left behind.
+ */
+
+#include "qemu/osdep.h"
+#include "qapi/error.h"
+#include "migration/blocker.h"
+#include "migration/misc.h"
+#include "internal.h"
+
+static void set_reason(Error **errp)
+{
+    error_setg(errp, "intel-iommu nested=on: a device uses a second-stage table "
+               "of the guest's (legacy mode), whose dirty pages are not known: "
+               "the guest must use scalable mode, or unplug the device");
+}
+
+/* A migration that is under way already ends; the guest is not asked. */
+static void blocker_add(VTDNested *n)
+{
+    Error *err = NULL;
+
+    set_reason(&n->blocker);
+    if (!migrate_add_blocker_normal(&n->blocker, &err)) {
+        return;
+    }
+    error_free(err);
+    if (migration_is_running()) {
+        set_reason(&err);
+        migration_file_set_error(-EOPNOTSUPP, err);
+    }
+}
+
+/* The blocker could not be added while another migration ran. */
+static int migration_starts(NotifierWithReturn *notify, MigrationEvent *e,
+                            Error **errp)
+{
+    VTDNested *n = container_of(notify, VTDNested, migration);
+
+    if (e->type == MIG_EVENT_PRECOPY_SETUP && !QLIST_EMPTY(&n->shadows)) {
+        set_reason(errp);
+        return -EOPNOTSUPP;
+    }
+    return 0;
+}
+
+void vtd_nested_blocker_update(VTDNested *n)
+{
+    bool has_shadows = !QLIST_EMPTY(&n->shadows);
+
+    if (has_shadows && !n->blocker) {
+        blocker_add(n);
+    } else if (!has_shadows) {
+        migrate_del_blocker(&n->blocker);
+    }
+}
+
+void vtd_nested_blocker_init(VTDNested *n)
+{
+    migration_add_notifier(&n->migration, migration_starts);
+}
