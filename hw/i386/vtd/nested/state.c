@@ -3,9 +3,9 @@
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
- * A passed-through device blocks migration by itself.  A machine without one
- * may be saved, and its state be loaded where there is one: into another QEMU,
- * or into the same after the device was plugged.
+ * What is kept of the guest's tables is not saved: it is read from them again.
+ * A machine may be saved with devices, if their drivers in the host can, or
+ * without; and its state be loaded where there are others, or be given one later.
  */
 
 #include "qemu/osdep.h"
@@ -49,26 +49,86 @@ const VMStateDescription vtd_nested_vmstate = {
     }
 };
 
-/* What the guest was told where it came from, it relies on here. */
-static bool check_told(IntelIOMMUState *s)
-{
-    uint64_t cap = ldq_le_p(&s->csr[DMAR_CAP_REG]);
-    uint64_t ecap = ldq_le_p(&s->csr[DMAR_ECAP_REG]);
+/*
+ * What the guest was told where it came from, it relies on here.  Of some
+ * capabilities it may have been told less than this vIOMMU has, as there were
+ * other devices, or none here yet.
+ */
+#define CAP_MAY_BE_LESS     (VTD_CAP_FS1GP | VTD_CAP_5LP)
+#define ECAP_MAY_BE_LESS    (VTD_ECAP_SRS | VTD_ECAP_PSS_MASK)
 
-    if (cap == s->cap && ecap == s->ecap) {
+static void report_told(const char *what, unsigned told, unsigned own,
+                        uint64_t told_reg, uint64_t own_reg)
+{
+    error_report("intel-iommu nested=on: the loaded guest was told %s=%u "
+                 "(0x%" PRIx64 "), this vIOMMU has %u (0x%" PRIx64 "), must "
+                 "be as much: start with the properties that it was saved "
+                 "with, and with devices whose host IOMMU has as much", what,
+                 told, told_reg, own, own_reg);
+}
+
+static bool check_told_bit(const char *what, uint64_t bit, uint64_t told,
+                           uint64_t own)
+{
+    if (told & ~own & bit) {
+        report_told(what, 1, 0, told, own);
+        return false;
+    }
+    return true;
+}
+
+static bool check_told_pasid(IntelIOMMUState *s, uint64_t told)
+{
+    unsigned bits = VTD_ECAP_PASID_BITS(told);
+    unsigned own = VTD_ECAP_PASID_BITS(s->ecap);
+
+    if (bits > own) {
+        report_told("PASID bits", bits, own, told, s->ecap);
+        return false;
+    }
+    return true;
+}
+
+static bool check_told(IntelIOMMUState *s, uint64_t cap, uint64_t ecap)
+{
+    if (!check_told_bit("CAP.FS1GP", VTD_CAP_FS1GP, cap, s->cap) ||
+        !check_told_bit("CAP.FS5LP", VTD_CAP_5LP, cap, s->cap) ||
+        !check_told_bit("ECAP.SRS", VTD_ECAP_SRS, ecap, s->ecap) ||
+        !check_told_pasid(s, ecap)) {
+        return false;
+    }
+    if (!((cap ^ s->cap) & ~CAP_MAY_BE_LESS) &&
+        !((ecap ^ s->ecap) & ~ECAP_MAY_BE_LESS)) {
         return true;
     }
     error_report("intel-iommu nested=on: the loaded guest was told CAP 0x%"
                  PRIx64 " ECAP 0x%" PRIx64 ", this vIOMMU has CAP 0x%" PRIx64
                  " ECAP 0x%" PRIx64 ", which must be the same: start with the "
-                 "properties that it was saved with, and plug devices later",
+                 "properties that it was saved with",
                  cap, ecap, s->cap, s->ecap);
     return false;
 }
 
+/* Devices that are plugged from now on are judged by this. */
+static bool take_told(IntelIOMMUState *s)
+{
+    uint64_t cap = ldq_le_p(&s->csr[DMAR_CAP_REG]);
+    uint64_t ecap = ldq_le_p(&s->csr[DMAR_ECAP_REG]);
+
+    if (!check_told(s, cap, ecap)) {
+        return false;
+    }
+    s->cap = cap;
+    s->ecap = ecap;
+    if (s->pasid) {
+        s->ext.nest->host_pasid_bits = VTD_ECAP_PASID_BITS(ecap);
+    }
+    return true;
+}
+
 bool vtd_nested_post_load(IntelIOMMUState *s)
 {
-    if (!check_told(s)) {
+    if (!take_told(s)) {
         return false;
     }
     s->root_scalable = s->ext.nest->ttm & 1;

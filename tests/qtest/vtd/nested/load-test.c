@@ -45,14 +45,15 @@ static void build_without_device(NestedTest *t, bool behind)
 }
 
 /* @change: what the guest does last, or NULL */
-static void save(Saved *s, bool behind, void (*change)(NestedTest *t))
+static void save_props(Saved *s, const char *props, bool behind,
+                       void (*change)(NestedTest *t))
 {
     NestedTest *t = &s->t;
     int fd = g_file_open_tmp("nested-XXXXXX", &s->file, NULL);
 
     g_assert_cmpint(fd, >=, 0);
     close(fd);
-    nested_start(t, ROOT_PORT);
+    nested_start_props(t, props, ROOT_PORT);
     build_without_device(t, behind);
     if (change) {
         change(t);
@@ -61,6 +62,11 @@ static void save(Saved *s, bool behind, void (*change)(NestedTest *t))
     s->v = *t->vtd;
     nested_teardown(t);
     t->vtd = &s->v;
+}
+
+static void save(Saved *s, bool behind, void (*change)(NestedTest *t))
+{
+    save_props(s, "nested=on", behind, change);
 }
 
 /* Another QEMU, with the device, which loads the state */
@@ -190,6 +196,30 @@ static void test_told_more(void)
     nested_teardown(&t);
 }
 
+/* What it was not told, it has not here either. */
+static void test_told_less(void)
+{
+    uint64_t told, now;
+    NestedTest t;
+    Saved s;
+
+    save_props(&s, "nested=on,x-srs=off,fs1gp=off", false, NULL);
+    load(&t, &s, "nested=on", "completed");
+    told = qvtd_readq(t.vtd, DMAR_ECAP_REG);
+    check_works(&t);
+    nested_step(&t, SET_SRE);
+    nested_check_host(&t, 0, 0);
+
+    /* A reset tells it anew. */
+    nested_reboot(&t);
+    now = qvtd_readq(t.vtd, DMAR_ECAP_REG);
+    g_assert_cmphex(now ^ told, ==, VTD_ECAP_SRS);
+    nested_step(&t, SET_SRE);
+    nested_step(&t, TE_ON);
+    nested_check_host(&t, PGTT_NESTED, t.tables[TABLE_A].root);
+    nested_teardown(&t);
+}
+
 /* In one QEMU: saved, plugged, loaded */
 
 #define JOB_FILE    "{'execute': 'blockdev-create', 'arguments': {'job-id': " \
@@ -276,6 +306,7 @@ int main(int argc, char **argv)
                    test_mode_written);
     qtest_add_func("/intel-iommu/nested/load/mode-set", test_mode_set);
     qtest_add_func("/intel-iommu/nested/load/told-more", test_told_more);
+    qtest_add_func("/intel-iommu/nested/load/told-less", test_told_less);
     qtest_add_func("/intel-iommu/nested/load/snapshot", test_snapshot);
 
     return nested_test_run();
