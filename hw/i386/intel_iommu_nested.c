@@ -254,7 +254,7 @@ static bool check_widths(IntelIOMMUState *s, const char *name, uint64_t cap,
 static bool check_optional(IntelIOMMUState *s, const char *name, uint64_t cap,
                            uint64_t ecap, Error **errp)
 {
-    if (!phase_check(PHASE_MACHINE_READY)) {
+    if (!vtd_nested_caps_are_told()) {
         return true;
     }
     if ((s->cap & VTD_CAP_FS1GP) && !(cap & VTD_CAP_FS1GP)) {
@@ -290,7 +290,7 @@ static bool check_pasid(IOMMUFDNesting *nesting, const char *name,
         error_append_hint(errp, "Leave pasid=on out\n");
         return false;
     }
-    if (phase_check(PHASE_MACHINE_READY) && bits < n->host_pasid_bits) {
+    if (vtd_nested_caps_are_told() && bits < n->host_pasid_bits) {
         error_setg(errp, "intel-iommu nested=on: the host IOMMU of device %s "
                    "has PASIDs of %u bits (ECAP 0x%" PRIx64 "), but the guest "
                    "was told %u", name, bits, ecap, n->host_pasid_bits);

@@ -6,6 +6,7 @@
 
 #include "qemu/osdep.h"
 #include "hw/qdev-core.h"
+#include "system/runstate.h"
 #include "internal.h"
 #include "hw/i386/vtd/regs.h"
 #include "hw/i386/vtd/spec.h"
@@ -44,6 +45,12 @@ void vtd_nested_caps_make(IntelIOMMUState *s)
     trace_vtd_nested_caps(s->cap, s->ecap);
 }
 
+bool vtd_nested_caps_are_told(void)
+{
+    return phase_check(PHASE_MACHINE_READY) &&
+           !runstate_check(RUN_STATE_INMIGRATE);
+}
+
 void vtd_nested_narrow_caps(VTDNested *n, const HostIOMMUDeviceIOMMUFD *idev)
 {
     IntelIOMMUState *s = n->iommu;
@@ -53,7 +60,7 @@ void vtd_nested_narrow_caps(VTDNested *n, const HostIOMMUDeviceIOMMUFD *idev)
     n->host_mamv = MIN(n->host_mamv, VTD_CAP_MAMV_OF(idev->vtd.cap));
     n->host_pasid_bits = MIN(n->host_pasid_bits,
                              VTD_ECAP_PASID_BITS(idev->vtd.ecap));
-    if (!phase_check(PHASE_MACHINE_READY)) {
+    if (!vtd_nested_caps_are_told()) {
         vtd_nested_caps_make(s);
         stq_le_p(&s->csr[DMAR_CAP_REG], s->cap);
         stq_le_p(&s->csr[DMAR_ECAP_REG], s->ecap);

@@ -281,7 +281,9 @@ struct VTDNestedShadow {
 /* vtd/nested/caps.c */
 /* Of the properties and the host devices that are there */
 void vtd_nested_caps_make(IntelIOMMUState *s);
-/* A device is there: until the machine runs, the guest sees what it can do. */
+/* A guest may have seen CAP and ECAP; not while a state is awaited. */
+bool vtd_nested_caps_are_told(void);
+/* A device is there: until the guest was told, it will see what that can do. */
 void vtd_nested_narrow_caps(VTDNested *n, const HostIOMMUDeviceIOMMUFD *idev);
 
 /* vtd/nested/stay.c */

@@ -181,6 +181,27 @@ static void test_plug(gconstpointer data)
     nested_teardown(&t);
 }
 
+/* Plugged before a state comes: no guest was told anything yet. */
+static void test_plug_incoming(gconstpointer data)
+{
+    const Ask *ask = data;
+    Caps host = host_caps();
+    Caps want = {
+        .fs1gp = ask->caps.fs1gp && host.fs1gp,
+        .fs5lp = ask->caps.fs5lp,
+        .srs = ask->caps.srs && host.srs,
+    };
+    NestedTest t;
+
+    start(&t, ask, ROOT_PORT " -incoming defer");
+    check_guest(&t, ask->caps);
+    qtest_qmp_device_add(t.qts, "vfio-pci", "dev", "{'host': %s, "
+                         "'iommufd': 'iommufd0', 'bus': 'rp'}",
+                         vtd_host_device());
+    check_guest(&t, want);
+    nested_teardown(&t);
+}
+
 #define IOVA_HIGH       (1ULL << 52)    /* beyond 4 levels */
 
 static void test_five_levels(void)
@@ -233,9 +254,13 @@ int main(int argc, char **argv)
         g_autofree char *plug = g_strdup_printf(
             "/intel-iommu/nested/caps/%s/plug", asks[i].name);
 
+        g_autofree char *incoming = g_strdup_printf(
+            "/intel-iommu/nested/caps/%s/plug-incoming", asks[i].name);
+
         /* Or QEMU would not start: host-4-level of tests/hostvm/refusals. */
         if (!asks[i].caps.fs5lp || host_may_have_five_levels()) {
             qtest_add_data_func(cold, &asks[i], test_cold);
+            qtest_add_data_func(incoming, &asks[i], test_plug_incoming);
         }
         qtest_add_data_func(plug, &asks[i], test_plug);
     }
