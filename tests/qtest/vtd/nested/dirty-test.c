@@ -398,6 +398,8 @@ static void check_rounds(DirtyTest *d, uint32_t pasid)
     check_dirty(d, "nothing since");
     write_page(d, pasid, 3);
     check_dirty(d, "the same page again");
+    /* What the read caches has stage 1's dirty bit, and not stage 2's. */
+    read_page(d, pasid, 3);
     write_page(d, pasid, 3);
     write_page(d, pasid, 4);
     write_page(d, pasid, SPREAD - 1);
