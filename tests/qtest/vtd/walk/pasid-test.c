@@ -447,8 +447,131 @@ static void test_off(void)
     pasids_stop(&w);
 }
 
+/* Stop, save, restore: docs/pasid-testdev.rst */
+
+#define STOP            PASID_TESTDEV_STOP
+#define LOAD            PASID_TESTDEV_LOAD
+#define CHANNEL_BYTES   0x30            /* of registers */
+
+static void set_migration(PasidWorld *w, uint32_t val)
+{
+    qtestdev_writel(&w->dev, PASID_TESTDEV_MIGRATION, val);
+}
+
+static uint32_t channel_read(PasidWorld *w, unsigned reg)
+{
+    return qtestdev_readl(&w->dev, PASID_TESTDEV_CHANNEL(0) + reg);
+}
+
+/* Nothing is sent while it is stopped, and all of it afterwards. */
+static void test_stop(void)
+{
+    QTestdevCommand c;
+    PasidWorld w;
+
+    pasids_start(&w, &(PasidSetup) {});
+    set_migration(&w, STOP);
+    c = pasids_command(&w, 0, WRITE);
+    qtestdev_start(&w.dev, &c);
+    /* Another device's turn, and the main loop's. */
+    for (int i = 0; i < 100; i++) {
+        g_assert_cmpuint(channel_read(&w, PASID_TESTDEV_STATUS), ==,
+                         PASID_TESTDEV_BUSY);
+    }
+    g_assert_cmpuint(channel_read(&w, PASID_TESTDEV_DONE), ==, 0);
+    g_assert_false(pasids_holds(&w, w.space[0].data, 0));
+    set_migration(&w, 0);
+    g_assert_cmpuint(qtestdev_finish(&w.dev, 0), ==, PASID_TESTDEV_OK);
+    g_assert_true(pasids_holds(&w, w.space[0].data, 0));
+    pasids_stop(&w);
+}
+
+/* A command that was stopped goes on in a device that was reset meanwhile. */
+static void test_restore(void)
+{
+    uint32_t saved[CHANNEL_BYTES / 4];
+    uint8_t memory[PASIDS_BYTES];
+    QTestdevCommand c;
+    PasidWorld w;
+
+    pasids_start(&w, &(PasidSetup) {});
+    set_migration(&w, STOP);
+    c = pasids_command(&w, 0, WRITE);
+    qtestdev_start(&w.dev, &c);
+    for (unsigned i = 0; i < ARRAY_SIZE(saved); i++) {
+        saved[i] = channel_read(&w, i * 4);
+    }
+    qtestdev_memread(&w.dev, c.buffer, memory, PASIDS_BYTES);
+
+    /* As after a reset: the channel is idle, its memory has something else. */
+    set_migration(&w, STOP | LOAD);
+    for (unsigned i = 0; i < ARRAY_SIZE(saved); i++) {
+        qtestdev_writel(&w.dev, PASID_TESTDEV_CHANNEL(0) + i * 4, 0);
+    }
+    set_migration(&w, 0);
+    qtest_memset(w.qts, w.space[0].data, 0, PASIDS_BYTES);
+    g_assert_cmpuint(channel_read(&w, PASID_TESTDEV_STATUS), ==,
+                     PASID_TESTDEV_IDLE);
+
+    set_migration(&w, STOP | LOAD);
+    for (unsigned i = 0; i < ARRAY_SIZE(saved); i++) {
+        qtestdev_writel(&w.dev, PASID_TESTDEV_CHANNEL(0) + i * 4, saved[i]);
+    }
+    qtestdev_memwrite(&w.dev, c.buffer, memory, PASIDS_BYTES);
+    set_migration(&w, STOP);
+    g_assert_false(pasids_holds(&w, w.space[0].data, 0));
+    set_migration(&w, 0);
+    g_assert_cmpuint(qtestdev_finish(&w.dev, 0), ==, PASID_TESTDEV_OK);
+    g_assert_true(pasids_holds(&w, w.space[0].data, 0));
+    pasids_stop(&w);
+}
+
+/* A busy channel of a state that no device was ever in */
+typedef struct LoadRow {
+    const char *name;
+    unsigned reg;
+    uint32_t val;
+} LoadRow;
+
+static const LoadRow load_rows[] = {
+    { "buffer", PASID_TESTDEV_BUFFER, PASID_TESTDEV_MEMORY_SIZE - 4 },
+    { "length", PASID_TESTDEV_LENGTH, UINT32_MAX },
+    { "no-length", PASID_TESTDEV_LENGTH, 0 },
+    { "done", PASID_TESTDEV_DONE, 0x80000000 },
+    { "all-done", PASID_TESTDEV_DONE, PASIDS_BYTES },
+    { "operation", PASID_TESTDEV_COMMAND, 0xf },
+    { "repeated-read", PASID_TESTDEV_COMMAND, READ | PASID_TESTDEV_REPEAT },
+    { "pasid", PASID_TESTDEV_PASID, UINT32_MAX },
+};
+
+static void test_load(gconstpointer opaque)
+{
+    const LoadRow *row = opaque;
+    unsigned base = PASID_TESTDEV_CHANNEL(0);
+    QTestdevCommand c;
+    PasidWorld w;
+
+    pasids_start(&w, &(PasidSetup) {});
+    c = pasids_command(&w, 0, WRITE);
+    set_migration(&w, STOP);
+    qtestdev_start(&w.dev, &c);
+    set_migration(&w, STOP | LOAD);
+    qtestdev_writel(&w.dev, base + row->reg, row->val);
+    /* It is waiting for a page: busy, once it was loaded. */
+    qtestdev_writel(&w.dev, base + PASID_TESTDEV_STATUS, PASID_TESTDEV_WAITING);
+    set_migration(&w, 0);
+    g_assert_cmpuint(qtestdev_finish(&w.dev, 0), ==, PASID_TESTDEV_BAD);
+    g_assert_false(pasids_holds(&w, w.space[0].data, 0));
+    c = pasids_command(&w, 0, WRITE);
+    g_assert_cmpuint(qtestdev_run(&w.dev, &c), ==, PASID_TESTDEV_OK);
+    pasids_stop(&w);
+}
+
 void add_tests(void)
 {
+    qtest_add_rows("/vtd-walk/pasid/device/load", load_rows, test_load);
+    qtest_add_func("/vtd-walk/pasid/device/stop", test_stop);
+    qtest_add_func("/vtd-walk/pasid/device/restore", test_restore);
     qtest_add_rows("/vtd-walk/pasid/types", type_rows, test_types);
     qtest_add_rows("/vtd-walk/pasid/fault", fault_rows, test_fault);
     qtest_add_rows("/vtd-walk/pasid/inv", inv_rows, test_inv);
