@@ -610,6 +610,7 @@ static inline bool vtd_ext_refuses_context(IntelIOMMUState *s,
     VTD_EXT_ECAP("x-mts", 25, false),                                       \
     VTD_EXT_ECAP("x-nwfs", 33, true),                                       \
     VTD_EXT_ECAP("x-eafs", 34, false),                                      \
+    VTD_EXT_ECAP("x-slads", 45, true),                                      \
     VTD_EXT_ECAP("x-smpwc", 48, true),                                      \
     VTD_EXT_ECAP("x-rps", 49, true),                                        \
     VTD_EXT_ECAP("x-rprivs", 53, true),                                     \

@@ -32,6 +32,7 @@ static const WalkFeature walk_features[] = {
     { "x-nwfs", .ecap = VTD_ECAP_NWFS, .on = true },
     { "x-eafs", .ecap = VTD_ECAP_EAFS },
     { "x-smpwc", .ecap = VTD_ECAP_SMPWC, .on = true },
+    { "x-slads", .ecap = VTD_ECAP_SLADS, .on = true },
     { "x-rps", .ecap = VTD_ECAP_RPS, .on = true },
     { "x-rprivs", .ecap = VTD_ECAP_RPRIVS, .on = true },
     { "x-esirtps", .cap = VTD_CAP_ESIRTPS },
@@ -231,8 +232,8 @@ void vtd_walk_cap_init(IntelIOMMUState *s)
     }
     s->cap &= ~VTD_CAP_ESRTPS;
     s->ecap &= ~VTD_ECAP_PSS_MASK;
-    s->ecap |= ecap | VTD_ECAP_NEST | VTD_ECAP_SLADS | VTD_ECAP_SLTS |
-               VTD_ECAP_PASID | VTD_ECAP_PSS_BITS(VTD_PASID_ID_SHIFT);
+    s->ecap |= ecap | VTD_ECAP_NEST | VTD_ECAP_SLTS | VTD_ECAP_PASID |
+               VTD_ECAP_PSS_BITS(VTD_PASID_ID_SHIFT);
     s->cap |= s->ext.walk_cap;
     /*
      * Of any MGAW, as client hardware does it: the 4 levels of stage 1 must be

@@ -412,9 +412,27 @@ static void test_pasid(void)
     run_rounds(true);
 }
 
-/* The kernel does not start to track: the guest runs on, and may try again. */
-static void test_fails(void)
+/* The guest runs on, and may try again. */
+typedef struct FailRow {
+    const char *name;
+    const char *what;           /* for x-inject */
+} FailRow;
+
+static const FailRow fail_rows[] = {
+    { "start", "iommu-hwpt-set-dirty-tracking 12 1" },
+    { "bitmap", "iommu-hwpt-get-dirty-bitmap 12 1" },
+    { "bitmap-later", "iommu-hwpt-get-dirty-bitmap 12 1 3" },
+};
+
+static void start_to_file(MoveTest *m, const char *uri)
 {
+    qtest_qmp_assert_success(m->p.n.qts, "{'execute': 'migrate', 'arguments': "
+                             "{'uri': %s}}", uri);
+}
+
+static void test_fails(gconstpointer data)
+{
+    const FailRow *row = data;
     g_autofree char *dir = g_dir_make_tmp("migrate-XXXXXX", NULL);
     g_autofree char *path = g_build_filename(dir, "file", NULL);
     g_autofree char *uri = g_strdup_printf("file:%s", path);
@@ -424,15 +442,16 @@ static void test_fails(void)
     fill_device(&m);
     start_runners(&m);
     wait_for_pass(&m, 0, 2);
-    nested_inject(&m.p.n, "iommu-hwpt-set-dirty-tracking 12 1");
-    qtest_qmp_assert_success(m.p.n.qts, "{'execute': 'migrate', 'arguments': "
-                             "{'uri': %s}}", uri);
+    nested_inject(&m.p.n, row->what);
+    start_to_file(&m, uri);
     wait_for_end(m.p.n.qts, "failed");
     check_nested(&m);
     wait_until_running(m.p.n.qts);
     wait_for_pass(&m, 0, runner_passes(&m, 0) + 3);
-    qtest_qmp_assert_success(m.p.n.qts, "{'execute': 'migrate', 'arguments': "
-                             "{'uri': %s}}", uri);
+    write_some(&m);
+    stop_runners(&m);
+    check_data(&m);
+    start_to_file(&m, uri);
     wait_for_end(m.p.n.qts, "completed");
     unlink(path);
     rmdir(dir);
@@ -446,7 +465,12 @@ int main(int argc, char **argv)
     }
     qtest_add_func("/intel-iommu/nested/migrate/rid", test_rid);
     qtest_add_func("/intel-iommu/nested/migrate/pasid", test_pasid);
-    qtest_add_func("/intel-iommu/nested/migrate/fails", test_fails);
+    for (unsigned i = 0; i < ARRAY_SIZE(fail_rows); i++) {
+        g_autofree char *path = g_strdup_printf(
+            "/intel-iommu/nested/migrate/fails/%s", fail_rows[i].name);
+
+        qtest_add_data_func(path, &fail_rows[i], test_fails);
+    }
 
     return nested_test_run();
 }

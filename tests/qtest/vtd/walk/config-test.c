@@ -78,6 +78,7 @@ static const PropRow prop_rows[] = {
     { "error/pri", "ecap-nest=on,device-iotlb=on,pri=on", "pri=on" },
     { "error/nested", "ecap-nest=on,nested=on", "nested=on" },
     { "error/strict", "x-strict=on", "x-strict=on requires ecap-nest=on" },
+    { "error/slads", "x-slads=off", "x-slads=off requires ecap-nest=on" },
     { "error/rps", "x-rps=off", "x-rps=off requires ecap-nest=on" },
     { "error/c", "x-c=on", "x-c=on requires ecap-nest=on" },
     { "error/esrtps", "nested=on,x-esrtps=on",
