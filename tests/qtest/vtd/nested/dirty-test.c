@@ -15,6 +15,7 @@
 #include "qobject/qlist.h"
 #include "qobject/qstring.h"
 #include "libqos/patience.h"
+#include "libqos/vtd-migrate.h"
 #include "nested-pasid-world.h"
 #include <sys/ioctl.h>
 #include <linux/iommufd.h>
@@ -691,6 +692,7 @@ static void test_unmap(void)
 /* The host has none: a nest parent without, on which devices nest as ever. */
 static void test_absent(void)
 {
+    g_autofree char *reason = NULL;
     DirtyTest d;
 
     if (!setup(&d, &backings[0], false, "")) {
@@ -700,6 +702,8 @@ static void test_absent(void)
     write_page(&d, 0, 0);
     g_assert_cmpint(call_tracking(&d, true), ==, -EOPNOTSUPP);
     write_page(&d, 0, 1);
+    reason = qvtd_blocked_by(d.p.n.qts, "dirty tracking");
+    g_assert_nonnull(reason);
     teardown(&d);
 }
 
