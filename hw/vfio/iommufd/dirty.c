@@ -52,6 +52,9 @@ int vfio_iommufd_query_dirty_bitmap(const VFIOContainer *bcontainer,
     uint64_t *data = (uint64_t *)vbmap->bitmap;
     VFIOIOASHwpt *hwpt;
 
+    if (vfio_iommufd_is_unmapped(container, iova, size)) {
+        return 0;
+    }
     QLIST_FOREACH(hwpt, &container->hwpt_list, next) {
         if (vfio_iommufd_hwpt_tracks_dirty(hwpt) &&
             !iommufd_backend_get_dirty_bitmap(container->be, hwpt->hwpt_id,

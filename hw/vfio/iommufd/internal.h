@@ -81,6 +81,16 @@ int vfio_iommufd_query_dirty_bitmap(const VFIOContainer *bcontainer,
                                     VFIOBitmap *vbmap, hwaddr iova,
                                     hwaddr size, Error **errp);
 
+/* unmapped.c: sections that are not in the IOAS, and are treated as if */
+
+void vfio_iommufd_unmapped_add(const VFIOIOMMUFDContainer *container,
+                               hwaddr iova, ram_addr_t size);
+/* Those in the range; it is unmapped for good. */
+void vfio_iommufd_unmapped_remove(const VFIOIOMMUFDContainer *container,
+                                  hwaddr iova, ram_addr_t size);
+bool vfio_iommufd_is_unmapped(const VFIOIOMMUFDContainer *container,
+                              hwaddr iova, ram_addr_t size);
+
 /* reset.c */
 
 int vfio_iommufd_pci_hot_reset(VFIODevice *vbasedev, bool single);

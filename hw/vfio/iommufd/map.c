@@ -212,11 +212,18 @@ int vfio_iommufd_dma_map(const VFIOContainer *bcontainer, hwaddr iova,
          */
         trace_vfio_iommufd_skip_readonly(container->be->fd,
                                          container->ioas_id, iova, size);
+        vfio_iommufd_unmapped_add(container, iova, size);
         return 0;
     }
     ret = iommufd_backend_map_dma(container->be, container->ioas_id, iova,
                                   size, vaddr, readonly);
-    return ret ? map_failed(container, iova, size, vaddr, ret) : 0;
+    if (ret) {
+        ret = map_failed(container, iova, size, vaddr, ret);
+        if (!ret) {
+            vfio_iommufd_unmapped_add(container, iova, size);
+        }
+    }
+    return ret;
 }
 
 /*
@@ -228,6 +235,7 @@ int vfio_iommufd_dma_unmap(const VFIOContainer *bcontainer, hwaddr iova,
 {
     VFIOIOMMUFDContainer *container = vfio_iommufd_container(bcontainer);
 
+    vfio_iommufd_unmapped_remove(container, iova, size);
     return iommufd_backend_unmap_dma(container->be, container->ioas_id, iova,
                                      unmap_all ? UINT64_MAX : size);
 }

@@ -583,6 +583,7 @@ static void test_fail_read(void)
 #define SET_DIRTY       "iommu-hwpt-set-dirty-tracking"
 #define GET_DIRTY       "iommu-hwpt-get-dirty-bitmap"
 #define PAM_C0000       0x91            /* of the host bridge */
+#define PAM_ROM         1
 #define PAM_RAM         3
 #define MOVING          0xc0000
 
@@ -689,6 +690,32 @@ static void test_unmap(void)
     unlink(log);
 }
 
+/*
+ * Read-only memory is not in a nest parent, so there is nothing to ask for; some
+ * kernels refuse that.
+ */
+static void test_rom(void)
+{
+    QPCIDevice *bridge;
+    DirtyTest d;
+
+    if (!setup(&d, &backings[0], false, "")) {
+        return;
+    }
+    bridge = qpci_device_find(d.p.n.pci, 0);
+    qpci_config_writeb(bridge, PAM_C0000, PAM_ROM);
+    qemu_starts_tracking(&d);
+    qpci_config_writeb(bridge, PAM_C0000, 0);
+    qpci_config_writeb(bridge, PAM_C0000, PAM_RAM);
+    g_assert_cmpint(nested_iommufd_number(&d.p.n, "x-failures-" GET_DIRTY), ==,
+                    0);
+    /* RAM is there now. */
+    attach(&d, 0, 0);
+    check_rounds(&d, 0);
+    g_free(bridge);
+    teardown(&d);
+}
+
 /* The host has none: a nest parent without, on which devices nest as ever. */
 static void test_absent(void)
 {
@@ -736,6 +763,7 @@ int main(int argc, char **argv)
     qtest_add_func("/intel-iommu/nested/dirty/qemu", test_qemu);
     qtest_add_func("/intel-iommu/nested/dirty/qemu-fails", test_qemu_fails);
     qtest_add_func("/intel-iommu/nested/dirty/unmap", test_unmap);
+    qtest_add_func("/intel-iommu/nested/dirty/rom", test_rom);
 
     return nested_test_run();
 }
