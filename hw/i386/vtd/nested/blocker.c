@@ -23,16 +23,13 @@ static void set_reason(Error **errp)
 /* A migration that is under way already ends; the guest is not asked. */
 static void blocker_add(VTDNested *n)
 {
-    Error *err = NULL;
+    Error *reason = NULL;
 
     set_reason(&n->blocker);
-    if (!migrate_add_blocker_normal(&n->blocker, &err)) {
-        return;
-    }
-    error_free(err);
-    if (migration_is_running()) {
-        set_reason(&err);
-        migration_file_set_error(-EOPNOTSUPP, err);
+    if (migrate_add_blocker_normal(&n->blocker, NULL) &&
+        migration_is_running()) {
+        set_reason(&reason);
+        migration_file_set_error(-EOPNOTSUPP, reason);
     }
 }
 

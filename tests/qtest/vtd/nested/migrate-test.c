@@ -459,6 +459,66 @@ static void test_fails(gconstpointer data)
     nested_teardown(&m.p.n);
 }
 
+/* The device is put on a second-stage table while pages are sent. */
+
+#define AW_48           2
+
+static void legacy_on(MoveTest *m)
+{
+    NestedTest *n = &m->p.n;
+    uint64_t root = qvtd_alloc(n->vtd, 1), context = qvtd_alloc(n->vtd, 1);
+    QVTDTable table;
+
+    qvtd_table_init(n->vtd, &table, 4, 0, QVTD_S2_LINK);
+    qvtd_map(n->vtd, &table, WINDOW, DATA, 12, QVTD_S2_PAGE);
+    qtest_writeq(n->qts, root, context | 1);
+    qtest_writeq(n->qts, context + n->devfn * 16 + 8, AW_48 | DID << 8);
+    qtest_writeq(n->qts, context + n->devfn * 16, table.root | 1);
+    qvtd_set_root(n->vtd, root, 0);
+}
+
+static void check_failed_for_legacy(QTestState *qts)
+{
+    g_autofree char *why = NULL;
+
+    wait_for_end(qts, "failed");
+    why = migration_string(qts, "error-desc");
+    g_test_message("%s", why);
+    g_assert_nonnull(strstr(why, "legacy mode"));
+}
+
+static void test_legacy(void)
+{
+    g_autofree char *dir = g_dir_make_tmp("migrate-XXXXXX", NULL);
+    g_autofree char *path = g_build_filename(dir, "file", NULL);
+    g_autofree char *uri = g_strdup_printf("file:%s", path);
+    unsigned polls = 0;
+    NestedTest *n;
+    MoveTest m;
+
+    setup(&m, false);
+    n = &m.p.n;
+    set_speed(n->qts, PAGE, 1);
+    start_to_file(&m, uri);
+    while (!migration_is(n->qts, "active") && has_patience(&polls, PATIENCE)) {
+        g_usleep(POLL_US);
+    }
+    legacy_on(&m);
+    check_failed_for_legacy(n->qts);
+    /* The next one does not get far, either. */
+    start_to_file(&m, uri);
+    check_failed_for_legacy(n->qts);
+
+    qvtd_set_root(n->vtd, n->vtd->root, ROOT_SCALABLE);
+    check_nested(&m);
+    set_speed(n->qts, 0, 2000);
+    start_to_file(&m, uri);
+    wait_for_end(n->qts, "completed");
+    unlink(path);
+    rmdir(dir);
+    nested_teardown(n);
+}
+
 int main(int argc, char **argv)
 {
     if (!nested_test_init(&argc, &argv)) {
@@ -472,6 +532,7 @@ int main(int argc, char **argv)
 
         qtest_add_data_func(path, &fail_rows[i], test_fails);
     }
+    qtest_add_func("/intel-iommu/nested/migrate/legacy", test_legacy);
 
     return nested_test_run();
 }
