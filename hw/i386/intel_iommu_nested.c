@@ -271,6 +271,39 @@ static bool check_optional(IntelIOMMUState *s, const char *name, uint64_t cap,
         error_append_hint(errp, "Start with x-srs=off to plug this device\n");
         return false;
     }
+    if ((s->ecap & VTD_ECAP_SMPWC) && !(ecap & VTD_ECAP_SMPWC)) {
+        error_setg(errp, "intel-iommu nested=on: the host IOMMU of device %s "
+                   "has ECAP.SMPWC=0 (ECAP 0x%" PRIx64 "), but the guest was "
+                   "told 1", name, ecap);
+        error_append_hint(errp, "Start with x-smpwc=off to plug this device\n");
+        return false;
+    }
+    return true;
+}
+
+/* What the guest's kernel requires for SVA, and svm=on asks for */
+static bool check_svm(IntelIOMMUState *s, const char *name, uint64_t ecap,
+                      Error **errp)
+{
+    static const struct {
+        const char *field;
+        uint64_t bit;
+    } required[] = {
+        { "SMPWC", VTD_ECAP_SMPWC },
+        { "PRS", VTD_ECAP_PRS },
+        { "PDS", VTD_ECAP_PDS },
+    };
+
+    for (int i = 0; s->ext.svm && i < ARRAY_SIZE(required); i++) {
+        if (!(ecap & required[i].bit)) {
+            error_setg(errp, "intel-iommu nested=on: the host IOMMU of device "
+                       "%s has ECAP.%s=0 (ECAP 0x%" PRIx64 "), must be 1 for "
+                       "svm=on", name, required[i].field, ecap);
+            error_append_hint(errp, "A guest has no SVA on this host: leave "
+                              "svm=on out\n");
+            return false;
+        }
+    }
     return true;
 }
 
@@ -313,6 +346,7 @@ static bool nesting_check(IOMMUFDNesting *nesting, HostIOMMUDeviceIOMMUFD *idev,
            check_widths(s, name, cap, errp) &&
            check_nest(name, ecap, errp) &&
            check_pasid(nesting, name, ecap, errp) &&
+           check_svm(s, name, ecap, errp) &&
            check_optional(s, name, cap, ecap, errp);
 }
 

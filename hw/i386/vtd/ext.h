@@ -588,6 +588,7 @@ static inline bool vtd_ext_refuses_context(IntelIOMMUState *s,
     DEFINE_PROP_BOOL("svm", IntelIOMMUState, ext.svm, false),               \
     DEFINE_PROP_BOOL("fs5lp", IntelIOMMUState, ext.fs5lp, false),           \
     DEFINE_PROP_BOOL("x-srs", IntelIOMMUState, ext.srs, true),              \
+    DEFINE_PROP_BOOL("x-smpwc", IntelIOMMUState, ext.smpwc, true),          \
     DEFINE_PROP_UINT8("x-mamv", IntelIOMMUState, ext.mamv, VTD_MAMV),       \
     DEFINE_PROP_BOOL("x-batch", IntelIOMMUState, ext.nested_batch, true),   \
     DEFINE_PROP_BOOL("pri", IntelIOMMUState, ext.nested_pri, false),        \
@@ -611,7 +612,6 @@ static inline bool vtd_ext_refuses_context(IntelIOMMUState *s,
     VTD_EXT_ECAP("x-nwfs", 33, true),                                       \
     VTD_EXT_ECAP("x-eafs", 34, false),                                      \
     VTD_EXT_ECAP("x-slads", 45, true),                                      \
-    VTD_EXT_ECAP("x-smpwc", 48, true),                                      \
     VTD_EXT_ECAP("x-rps", 49, true),                                        \
     VTD_EXT_ECAP("x-rprivs", 53, true),                                     \
     VTD_EXT_CAP("x-esirtps", 62, false),                                    \

@@ -11,6 +11,7 @@
 
 #include "qemu/osdep.h"
 #include "qapi/error.h"
+#include "hw/i386/x86-iommu.h"
 #include "core.h"
 #include "names.h"
 
@@ -45,6 +46,28 @@ static bool take_fsts(IntelIOMMUState *s, Error **errp)
     return true;
 }
 
+/* All that a guest's kernel requires for SVA, or a word of what is missing */
+static bool take_svm(IntelIOMMUState *s, Error **errp)
+{
+    const char *missing = !s->pasid ? "pasid-bits or pasid=on" :
+                          !X86_IOMMU_DEVICE(s)->dt_supported ?
+                          "device-iotlb=on" :
+                          !s->ext.smpwc ? "x-smpwc=on" : NULL;
+
+    if (!s->ext.svm) {
+        return true;
+    }
+    if (missing) {
+        error_setg(errp, "intel-iommu: svm=on requires %s", missing);
+        error_append_hint(errp, "A guest shares a process's address space "
+                          "with a device by PASID, and the device asks for "
+                          "pages: add it, or leave svm=on out\n");
+        return false;
+    }
+    s->ext.nested_pri = true;
+    return true;
+}
+
 bool vtd_names_take(IntelIOMMUState *s, Error **errp)
 {
     if (s->ext.pasid_bits > VTD_PASID_ID_SHIFT) {
@@ -62,8 +85,5 @@ bool vtd_names_take(IntelIOMMUState *s, Error **errp)
     if (s->ext.pasid_bits) {
         s->pasid = true;
     }
-    if (s->ext.svm) {
-        s->ext.nested_pri = true;
-    }
-    return true;
+    return take_svm(s, errp);
 }

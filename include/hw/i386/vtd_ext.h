@@ -21,6 +21,7 @@ typedef struct VTDExt {
     uint8_t pasid_bits;             /* ... 0: not given */
     bool fs5lp;                     /* First Stage 5-level Paging Support */
     bool srs;                       /* Supervisor Request Support */
+    bool smpwc;                     /* Scalable Mode Page-walk Coherency */
     uint8_t mamv;                   /* CAP.MAMV: log2 of pages */
     /* ... of nested=on */
     bool nested_batch;              /* invalidations go out together? */

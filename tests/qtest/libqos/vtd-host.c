@@ -45,6 +45,7 @@ VTDHostEntry vtd_host_pasid_entry(const char *bdf, uint32_t pasid)
         entry.domain_id = extract64(mid, 0, 16);
         entry.stage1 = hi & ~0xfffULL;
         entry.flags = hi & 0xfff;
+        entry.pwsnp = extract64(mid, 23, 1);
         entry.stage2 = lo & ~0xfffULL;
     }
     return entry;

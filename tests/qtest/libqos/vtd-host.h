@@ -17,6 +17,7 @@ typedef struct VTDHostEntry {
     unsigned domain_id;
     uint64_t stage1;        /* FSPTPTR: guest-physical if nested */
     unsigned flags;         /* beside it: SRE, FSPM, WPE, EAFE */
+    bool pwsnp;             /* walks snoop the processors' caches */
     uint64_t stage2;        /* SSPTPTR: host-physical */
 } VTDHostEntry;
 

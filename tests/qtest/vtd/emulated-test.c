@@ -15,6 +15,7 @@
 
 #define SCALABLE        "x-scalable-mode=on,x-flts=on"
 #define NESTED          "nested=on"
+#define NO_SMPWC        "nested=on,x-smpwc=off"
 #define THREAD          "nested=on,iothread=io0"
 #define FIVE_LEVELS     "nested=on,fs5lp=on"
 
@@ -248,7 +249,8 @@ static const BadRow bad_rows[] = {
     { NESTED, IN_ENTRY, 0, 63 },
     { NESTED, IN_ENTRY, 1, 16, 0x5a },
     { NESTED, IN_ENTRY, 1, 22, 0x5a },
-    { NESTED, IN_ENTRY, 1, 23, 0x5a },          /* PWSNP: ECAP.SMPWC */
+    { NESTED, IN_ENTRY, 1, 23 },                /* PWSNP: ECAP.SMPWC */
+    { NO_SMPWC, IN_ENTRY, 1, 23, 0x5a },
     { NESTED, IN_ENTRY, 1, 24, 0x5a },          /* PGSNP: ECAP.SC */
     { NESTED, IN_ENTRY, 1, 25, 0x5a },          /* ECAP.MTS */
     { NESTED, IN_ENTRY, 1, 63, 0x5a },
@@ -578,6 +580,8 @@ int main(int argc, char **argv)
     qtest_add_data_func("/intel-iommu/emulated/bad/scalable", SCALABLE,
                         test_bad);
     qtest_add_data_func("/intel-iommu/emulated/bad/nested", NESTED, test_bad);
+    qtest_add_data_func("/intel-iommu/emulated/bad/no-smpwc", NO_SMPWC,
+                        test_bad);
     qtest_add_data_func("/intel-iommu/emulated/bad-silent/scalable", SCALABLE,
                         test_bad_silent);
     qtest_add_data_func("/intel-iommu/emulated/bad-silent/nested", NESTED,

@@ -28,6 +28,9 @@ void vtd_nested_caps_make(IntelIOMMUState *s)
     if (s->ext.srs) {
         s->ecap |= VTD_ECAP_SRS;
     }
+    if (s->ext.smpwc) {
+        s->ecap |= VTD_ECAP_SMPWC;
+    }
     if (s->ext.nested_pri) {
         s->ecap |= VTD_ECAP_PRS | VTD_ECAP_PDS;
     }
@@ -37,7 +40,7 @@ void vtd_nested_caps_make(IntelIOMMUState *s)
     s->cap &= s->ext.nest->host_cap | ~(VTD_CAP_FS1GP | VTD_CAP_5LP);
     /* A new root pointer invalidates nothing of the host's. */
     s->cap &= ~VTD_CAP_ESRTPS;
-    s->ecap &= s->ext.nest->host_ecap | ~VTD_ECAP_SRS;
+    s->ecap &= s->ext.nest->host_ecap | ~(VTD_ECAP_SRS | VTD_ECAP_SMPWC);
     if (s->pasid) {
         s->ecap &= ~VTD_ECAP_PSS_MASK;
         s->ecap |= VTD_ECAP_PSS_BITS(s->ext.nest->host_pasid_bits);

@@ -108,7 +108,7 @@ static VtdNestedCapabilityList *capabilities(const VTDNested *n)
         { "CM", true, 7 }, { "FS1GP", true, 56 }, { "FS5LP", true, 60 },
         { "NEST", false, 26 }, { "PRS", false, 29 }, { "SRS", false, 31 },
         { "PASID", false, 40 }, { "SMTS", false, 43 }, { "SLTS", false, 46 },
-        { "FLTS", false, 47 },
+        { "FLTS", false, 47 }, { "SMPWC", false, 48 },
     };
     bool any = g_hash_table_size(n->devices);
     VtdNestedCapabilityList *list = NULL;

@@ -55,7 +55,7 @@ const VMStateDescription vtd_nested_vmstate = {
  * other devices, or none here yet.
  */
 #define CAP_MAY_BE_LESS     (VTD_CAP_FS1GP | VTD_CAP_5LP)
-#define ECAP_MAY_BE_LESS    (VTD_ECAP_SRS | VTD_ECAP_PSS_MASK)
+#define ECAP_MAY_BE_LESS    (VTD_ECAP_SRS | VTD_ECAP_SMPWC | VTD_ECAP_PSS_MASK)
 
 static void report_told(const char *what, unsigned told, unsigned own,
                         uint64_t told_reg, uint64_t own_reg)

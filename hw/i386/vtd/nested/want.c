@@ -62,6 +62,12 @@ static void want_stage1(const VTDNestedAttach *at, const VTDPASIDEntry *pe,
     if (pe->val[2] & VTD_PE2_EAFE) {
         s1->flags |= IOMMU_VTD_S1_EAFE;
     }
+    /*
+     * PWSNP requires no flag.  The guest may set it where all host IOMMUs have
+     * ECAP.SMPWC, and there the kernel sets it in every nested entry, as its
+     * own stage 2 is walked with snooping: a guest that leaves it out gets more
+     * than it asked for.
+     */
     want->target = VTD_NESTED_STAGE1;
 }
 

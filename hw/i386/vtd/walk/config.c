@@ -31,7 +31,6 @@ static const WalkFeature walk_features[] = {
     { "x-mts", .ecap = VTD_ECAP_MTS },
     { "x-nwfs", .ecap = VTD_ECAP_NWFS, .on = true },
     { "x-eafs", .ecap = VTD_ECAP_EAFS },
-    { "x-smpwc", .ecap = VTD_ECAP_SMPWC, .on = true },
     { "x-slads", .ecap = VTD_ECAP_SLADS, .on = true },
     { "x-rps", .ecap = VTD_ECAP_RPS, .on = true },
     { "x-rprivs", .ecap = VTD_ECAP_RPRIVS, .on = true },
@@ -76,6 +75,11 @@ static bool check_without_nest(IntelIOMMUState *s, Error **errp)
     if (s->ext.fs5lp && !s->ext.nested) {
         error_setg(errp, "intel-iommu: fs5lp=on requires a unit that walks 5 "
                    "levels: add nested=on or ecap-nest=on");
+        return false;
+    }
+    if (!s->ext.smpwc && !s->ext.nested) {
+        error_setg(errp, "intel-iommu: x-smpwc=off requires nested=on or "
+                   "ecap-nest=on");
         return false;
     }
     if (s->ext.mamv != VTD_MAMV) {
@@ -156,6 +160,7 @@ static const char *find_profile_contradiction(IntelIOMMUState *s)
            s->ext.fs5lp ? "fs5lp" :
            !s->fs1gp ? "fs1gp" :
            !s->ext.srs ? "x-srs" :
+           !s->ext.smpwc ? "x-smpwc" :
            s->caching_mode ? "caching-mode" :
            s->intr_eim == ON_OFF_AUTO_OFF ? "eim" :
            !X86_IOMMU_DEVICE(s)->pt_supported ? "pt" : NULL;
@@ -229,6 +234,9 @@ void vtd_walk_cap_init(IntelIOMMUState *s)
         ecap |= VTD_ECAP_SRS;
     } else {
         ecap &= ~VTD_ECAP_RPRIVS;
+    }
+    if (s->ext.smpwc) {
+        ecap |= VTD_ECAP_SMPWC;
     }
     s->cap &= ~VTD_CAP_ESRTPS;
     s->ecap &= ~VTD_ECAP_PSS_MASK;

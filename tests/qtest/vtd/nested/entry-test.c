@@ -165,7 +165,7 @@ static void test_reserved(void)
 {
     NestedTest t;
 
-    nested_setup(&t);
+    nested_setup_props(&t, "nested=on,x-smpwc=off");
     nested_step(&t, SET_A);
     nested_step(&t, TE_ON);
     for (int i = 0; i < ARRAY_SIZE(reserved) && !g_test_failed(); i++) {

@@ -264,7 +264,7 @@ static void test_capabilities(void)
     } fields[] = {
         { "CM", true, 7 }, { "FS1GP", true, 56 }, { "FS5LP", true, 60 },
         { "NEST", false, 26 }, { "SRS", false, 31 }, { "SMTS", false, 43 },
-        { "SLTS", false, 46 }, { "FLTS", false, 47 },
+        { "SLTS", false, 46 }, { "FLTS", false, 47 }, { "SMPWC", false, 48 },
     };
     uint64_t cap, ecap, host_cap, host_ecap;
     g_autofree char *text = NULL;
