@@ -117,4 +117,11 @@
 /* Page request groups 0x1f0 and up are used by waiting channels. */
 #define PASID_TESTDEV_PRGI_CHANNEL  0x1f0
 
+/*
+ * Of our Linux driver, tests/hostvm/kernel: /dev/pasid-testdevN.  _IO() is in
+ * sys/ioctl.h.  mmap() gives BAR 0, whatever is bound.
+ */
+#define PASID_TESTDEV_BIND          _IO('P', 0xe0)  /* returns the PASID */
+#define PASID_TESTDEV_UNBIND        _IO('P', 0xe1)
+
 #endif

@@ -94,6 +94,7 @@ static bool check_told(IntelIOMMUState *s, uint64_t cap, uint64_t ecap)
     if (!check_told_bit("CAP.FS1GP", VTD_CAP_FS1GP, cap, s->cap) ||
         !check_told_bit("CAP.FS5LP", VTD_CAP_5LP, cap, s->cap) ||
         !check_told_bit("ECAP.SRS", VTD_ECAP_SRS, ecap, s->ecap) ||
+        !check_told_bit("ECAP.SMPWC", VTD_ECAP_SMPWC, ecap, s->ecap) ||
         !check_told_pasid(s, ecap)) {
         return false;
     }

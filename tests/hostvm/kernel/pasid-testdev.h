@@ -1,0 +1,1 @@
+../../../include/hw/misc/pasid-testdev.h
