@@ -31,7 +31,7 @@
 #define HAS_FEATURES	(LINUX_VERSION_CODE < KERNEL_VERSION(6, 16, 0))
 
 #define POLL_MS		1
-#define POLLS		10000
+#define POLLS		1000
 
 struct testdev {
 	struct pci_dev *pdev;

@@ -15,6 +15,7 @@
 #include "sva-dev.h"
 
 #define ROUNDS      50
+#define WRITES_MAX  1000u           /* if nothing stops them */
 
 /* Through both caches, and with data that tells one from the other */
 static bool cache(SvaTest *t, uint8_t *at)
@@ -82,7 +83,7 @@ static void *write_on(void *opaque)
     do {
         w->code = sva_run(w->dev, 0, PASID_TESTDEV_WRITE | DEMAND, w->at, LONG);
         __atomic_add_fetch(&w->rounds, 1, __ATOMIC_RELEASE);
-    } while (w->code == 0);
+    } while (w->code == 0 && w->rounds < WRITES_MAX);
     return NULL;
 }
 
