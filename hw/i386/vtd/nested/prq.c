@@ -142,16 +142,29 @@ static void queue_block(VTDNestedFaultQueue *q, int err)
     }
 }
 
+static ssize_t read_faults(VTDNestedFaultQueue *q, Fault *faults)
+{
+    return iommufd_backend_read_faults(q->iommufd, q->fd, faults,
+                                       BATCH * sizeof(*faults));
+}
+
 /*
  * A group that does not fit: Linux says EINVAL, where older ones say that there
- * is nothing to read.
+ * is nothing to read.  So does one that had nothing, while a request has come
+ * since: only what was there before a read, and is not read, does not fit.
  */
-static bool is_too_large(VTDNestedFaultQueue *q, ssize_t bytes)
+static ssize_t read_groups(VTDNestedFaultQueue *q, Fault *faults)
 {
     struct pollfd fd = { .fd = q->fd, .events = POLLIN };
+    ssize_t bytes = read_faults(q, faults);
 
-    return bytes == -EINVAL ||
-           (!bytes && poll(&fd, 1, 0) == 1 && fd.revents & POLLIN);
+    if (!bytes && poll(&fd, 1, 0) == 1 && fd.revents & POLLIN) {
+        bytes = read_faults(q, faults);
+        if (!bytes) {
+            return -EMSGSIZE;
+        }
+    }
+    return bytes == -EINVAL ? -EMSGSIZE : bytes;
 }
 
 static void queue_read_failed(VTDNestedFaultQueue *q, int err)
@@ -177,11 +190,7 @@ static bool queue_read(VTDNestedFaultQueue *q)
     ssize_t bytes;
 
     vtd_nested_fault_queue_write(q);
-    bytes = iommufd_backend_read_faults(q->iommufd, q->fd, faults,
-                                        BATCH * sizeof(*faults));
-    if (is_too_large(q, bytes)) {
-        bytes = -EMSGSIZE;
-    }
+    bytes = read_groups(q, faults);
     if (bytes < 0) {
         queue_read_failed(q, -bytes);
         return false;

@@ -141,6 +141,21 @@ static void test_large(gconstpointer opaque)
     prq_stop(&one);
 }
 
+/* A request that came between a read, which found nothing, and the next step */
+static void test_came_since(void)
+{
+    PrqWorld w;
+
+    prq_start(&w, QTESTDEV_NO_PASID, 0);
+    nested_inject(&w.t, "iommu-fault-queue-read 0 1");
+    prq_start_write(&w);
+    prq_await_tail(&w, 1);
+    nested_check_fault(&w.t, 0);
+    nested_check_host(&w.t, PGTT_NESTED, w.table.root);
+    prq_serve_write(&w);
+    prq_stop(&w);
+}
+
 /*
  * A device that does not complete invalidations of its TLB.  Linux tries again as
  * long as the device is there, in the ioctl: QEMU waits with the BQL held.
@@ -191,6 +206,7 @@ int main(int argc, char **argv)
 
         qtest_add_data_func(path, &large_rows[i], test_large);
     }
+    qtest_add_func("/intel-iommu/nested/prq/came-since", test_came_since);
     qtest_add_func("/intel-iommu/nested/prq/held-invalidation", test_held);
 
     return nested_test_run();
