@@ -8,6 +8,7 @@
  * are the kernel's.  Prints TAP.
  *
  * usage: sva-guest /dev/pasid-testdevN
+ * SVA_GUEST_LEVELS=5 in the environment: processes can have 5-level tables.
  * With SVA_GUEST_PAUSE in the environment it waits for a line on its standard
  * input before it binds its address space, and after: others look meanwhile.
  */

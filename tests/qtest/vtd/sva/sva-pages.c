@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -303,11 +304,13 @@ bool sva_case_five_levels(SvaTest *t)
     uint8_t *at = mmap((void *)BEYOND_4_LEVELS, 2 * PAGE,
                        PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
                        -1, 0);
+    const char *levels = getenv("SVA_GUEST_LEVELS");
     int code;
 
     CHECK(at != MAP_FAILED, "mmap: %s", strerror(errno));
-    if ((uintptr_t)at < 1ull << 48) {
-        sva_skip = "the guest's processor has no 5-level paging (LA57)";
+    if ((uintptr_t)at != BEYOND_4_LEVELS) {
+        CHECK(!levels || atoi(levels) < 5, "the guest has no 5-level paging");
+        sva_skip = "the guest has no 5-level paging (LA57)";
         munmap(at, 2 * PAGE);
         return true;
     }
