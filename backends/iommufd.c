@@ -46,10 +46,13 @@ static const struct {
     IOCTL(HWPT_GET_DIRTY, IOMMU_HWPT_GET_DIRTY_BITMAP),
     IOCTL(HWPT_INVALIDATE, IOMMU_HWPT_INVALIDATE),
     IOCTL(FAULT_QUEUE_ALLOC, IOMMU_FAULT_QUEUE_ALLOC),
+    IOCTL(IOAS_MAP_FILE, IOMMU_IOAS_MAP_FILE),
     IOCTL(BIND, VFIO_DEVICE_BIND_IOMMUFD),
     IOCTL(ATTACH, VFIO_DEVICE_ATTACH_IOMMUFD_PT),
     IOCTL(DETACH, VFIO_DEVICE_DETACH_IOMMUFD_PT),
 #undef IOCTL
+    [IOMMUFD_IOCTL_DMA_BUF] = { "VFIO_DEVICE_FEATURE_DMA_BUF",
+                                VFIO_DEVICE_FEATURE },
     [IOMMUFD_IOCTL_FAULT_READ] = { "IOMMU_FAULT_QUEUE_READ" },
 };
 
@@ -68,10 +71,11 @@ static void count_failure(IOMMUFDBackend *be, IOMMUFDIoctl nr, int err)
 static int iommufd_backend_call_once(IOMMUFDBackend *be, IOMMUFDIoctl nr,
                                      int fd, void *arg)
 {
-    int ret = 0;
+    int ret;
 
     qatomic_set(&be->calls[nr], be->calls[nr] + 1);
-    if (iommufd_inject_ioctl(be, nr, fd, iommufd_ioctls[nr].request, arg)) {
+    ret = iommufd_inject_ioctl(be, nr, fd, iommufd_ioctls[nr].request, arg);
+    if (ret < 0) {
         ret = -errno;
         count_failure(be, nr, -ret);
     }
@@ -261,7 +265,8 @@ int iommufd_backend_unmap_dma(IOMMUFDBackend *be, uint32_t ioas_id,
     trace_iommufd_backend_unmap_dma(be->fd, ioas_id, iova, size, ret);
     if (!ret) {
         /* The kernel sets length to the number of bytes unmapped. */
-        iommufd_objects_unmapped(be->objects, ioas_id, cmd.length);
+        iommufd_objects_unmapped(be->objects, ioas_id, iova, size,
+                                 cmd.length);
     }
     return ret;
 }

@@ -51,6 +51,23 @@ static void print_hwpt(Monitor *mon, const IommufdHwptInfo *hwpt)
     monitor_printf(mon, "\n");
 }
 
+static void print_ioas(Monitor *mon, const IommufdIoasInfo *ioas)
+{
+    IommufdBarInfoList *bar;
+
+    monitor_printf(mon, "  IOAS %" PRIu32 ": %" PRIu32 " users, 0x%" PRIx64
+                   " bytes mapped, %" PRIu64 " maps, %" PRIu64 " unmaps\n",
+                   ioas->id, ioas->users, ioas->mapped, ioas->maps,
+                   ioas->unmaps);
+    for (bar = ioas->bars; bar; bar = bar->next) {
+        monitor_printf(mon, "    BAR %" PRIu32 " of %s + 0x%" PRIx64
+                       ": 0x%" PRIx64 " bytes at 0x%" PRIx64 "\n",
+                       bar->value->bar, bar->value->device,
+                       bar->value->offset, bar->value->size,
+                       bar->value->iova);
+    }
+}
+
 static void print_ioctl(Monitor *mon, const IommufdIoctlInfo *ioctl)
 {
     IommufdErrorCountList *error;
@@ -76,11 +93,7 @@ static void print_iommufd(Monitor *mon, const IommufdInfo *info)
 
     monitor_printf(mon, "%s: %" PRIu32 " devices\n", info->id, info->users);
     for (ioas = info->ioas; ioas; ioas = ioas->next) {
-        monitor_printf(mon, "  IOAS %" PRIu32 ": %" PRIu32 " users, 0x%" PRIx64
-                       " bytes mapped, %" PRIu64 " maps, %" PRIu64 " unmaps\n",
-                       ioas->value->id, ioas->value->users,
-                       ioas->value->mapped, ioas->value->maps,
-                       ioas->value->unmaps);
+        print_ioas(mon, ioas->value);
     }
     for (hwpt = info->hwpts; hwpt; hwpt = hwpt->next) {
         print_hwpt(mon, hwpt->value);

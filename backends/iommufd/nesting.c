@@ -45,3 +45,8 @@ IOMMUFDNesting *iommufd_nesting_find(AddressSpace *as)
     }
     return NULL;
 }
+
+bool iommufd_nesting_exists(void)
+{
+    return !QLIST_EMPTY(&nestings);
+}

@@ -11,9 +11,19 @@
 /* Since Linux 6.14, and QEMU's headers are older */
 #define HWPT_ALLOC_PASID    (1 << 3)
 
+typedef struct Bar {
+    uint64_t iova;
+    uint64_t size;
+    uint64_t offset;            /* in the BAR */
+    int nr;
+    char *device;
+    QLIST_ENTRY(Bar) next;
+} Bar;
+
 typedef struct Ioas {
     uint32_t id;
-    uint64_t mapped;            /* bytes */
+    QLIST_HEAD(, Bar) bars;     /* that it maps: few */
+    uint64_t mapped;            /* bytes of memory */
     uint64_t maps, unmaps;
 } Ioas;
 
@@ -67,11 +77,29 @@ static void attachment_free(gpointer v)
     g_free(at);
 }
 
+static void bar_free(Bar *bar)
+{
+    QLIST_REMOVE(bar, next);
+    g_free(bar->device);
+    g_free(bar);
+}
+
+static void ioas_free(gpointer v)
+{
+    Ioas *ioas = v;
+    Bar *bar, *tmp;
+
+    QLIST_FOREACH_SAFE(bar, &ioas->bars, next, tmp) {
+        bar_free(bar);
+    }
+    g_free(ioas);
+}
+
 IOMMUFDObjects *iommufd_objects_new(void)
 {
     IOMMUFDObjects *objects = g_new0(IOMMUFDObjects, 1);
 
-    objects->ioas = g_hash_table_new_full(NULL, NULL, NULL, g_free);
+    objects->ioas = g_hash_table_new_full(NULL, NULL, NULL, ioas_free);
     objects->hwpts = g_hash_table_new_full(NULL, NULL, NULL, g_free);
     objects->fault_queues = g_hash_table_new(NULL, NULL);
     objects->attachments = g_hash_table_new_full(attachment_hash,
@@ -150,13 +178,50 @@ void iommufd_objects_mapped(IOMMUFDObjects *objects, uint32_t ioas_id,
     }
 }
 
+void iommufd_objects_add_bar(IOMMUFDObjects *objects, uint32_t ioas_id,
+                             uint64_t iova, const IOMMUFDBar *from)
+{
+    Ioas *ioas = g_hash_table_lookup(objects->ioas, GUINT_TO_POINTER(ioas_id));
+    Bar *bar;
+
+    if (!ioas) {
+        return;
+    }
+    bar = g_new0(Bar, 1);
+    bar->iova = iova;
+    bar->size = from->size;
+    bar->offset = from->offset;
+    bar->nr = from->nr;
+    bar->device = g_strdup(from->device);
+    QLIST_INSERT_HEAD(&ioas->bars, bar, next);
+    ioas->maps++;
+}
+
+/*
+ * The kernel unmaps a mapping as a whole, or refuses.
+ * Return: bytes of BARs
+ */
+static uint64_t forget_bars(Ioas *ioas, uint64_t iova, uint64_t size)
+{
+    uint64_t bytes = 0;
+    Bar *bar, *tmp;
+
+    QLIST_FOREACH_SAFE(bar, &ioas->bars, next, tmp) {
+        if (bar->iova - iova < size) {
+            bytes += bar->size;
+            bar_free(bar);
+        }
+    }
+    return bytes;
+}
+
 void iommufd_objects_unmapped(IOMMUFDObjects *objects, uint32_t ioas_id,
-                              uint64_t size)
+                              uint64_t iova, uint64_t size, uint64_t unmapped)
 {
     Ioas *ioas = g_hash_table_lookup(objects->ioas, GUINT_TO_POINTER(ioas_id));
 
     if (ioas) {
-        ioas->mapped -= size;
+        ioas->mapped -= unmapped - forget_bars(ioas, iova, size);
         ioas->unmaps++;
     }
 }
@@ -289,11 +354,27 @@ IommufdVtdStage1 *iommufd_vtd_stage1(uint64_t pointer, uint32_t addr_width,
     return s1;
 }
 
+static IommufdBarInfo *bar_info(const Bar *bar)
+{
+    IommufdBarInfo *info = g_new0(IommufdBarInfo, 1);
+
+    info->device = g_strdup(bar->device);
+    info->bar = bar->nr;
+    info->offset = bar->offset;
+    info->iova = bar->iova;
+    info->size = bar->size;
+    return info;
+}
+
 static IommufdIoasInfo *ioas_info(const Users *users, const Ioas *ioas)
 {
     IommufdIoasInfo *info = g_new0(IommufdIoasInfo, 1);
+    Bar *bar;
 
     info->id = ioas->id;
+    QLIST_FOREACH(bar, &ioas->bars, next) {
+        QAPI_LIST_PREPEND(info->bars, bar_info(bar));
+    }
     info->mapped = ioas->mapped;
     info->maps = ioas->maps;
     info->unmaps = ioas->unmaps;

@@ -27,8 +27,11 @@ void iommufd_objects_add_fault_queue(IOMMUFDObjects *objects, uint32_t id);
 void iommufd_objects_remove(IOMMUFDObjects *objects, uint32_t id);
 void iommufd_objects_mapped(IOMMUFDObjects *objects, uint32_t ioas_id,
                             uint64_t size);
+void iommufd_objects_add_bar(IOMMUFDObjects *objects, uint32_t ioas_id,
+                             uint64_t iova, const IOMMUFDBar *bar);
+/* @unmapped: bytes of the range that were mapped */
 void iommufd_objects_unmapped(IOMMUFDObjects *objects, uint32_t ioas_id,
-                              uint64_t size);
+                              uint64_t iova, uint64_t size, uint64_t unmapped);
 void iommufd_objects_failed(IOMMUFDObjects *objects, IOMMUFDIoctl nr, int err);
 
 /* Its part of x-query-iommufd's answer */

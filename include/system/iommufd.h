@@ -39,9 +39,11 @@ typedef enum IOMMUFDIoctl {
     IOMMUFD_IOCTL_HWPT_GET_DIRTY,
     IOMMUFD_IOCTL_HWPT_INVALIDATE,
     IOMMUFD_IOCTL_FAULT_QUEUE_ALLOC,
+    IOMMUFD_IOCTL_IOAS_MAP_FILE,
     IOMMUFD_IOCTL_BIND,             /* VFIO_DEVICE_BIND_IOMMUFD */
     IOMMUFD_IOCTL_ATTACH,           /* VFIO_DEVICE_ATTACH_IOMMUFD_PT */
     IOMMUFD_IOCTL_DETACH,           /* VFIO_DEVICE_DETACH_IOMMUFD_PT */
+    IOMMUFD_IOCTL_DMA_BUF,          /* VFIO_DEVICE_FEATURE_DMA_BUF */
     IOMMUFD_IOCTL_FAULT_READ,       /* read() of a fault queue's file */
     IOMMUFD_IOCTL__MAX,
 } IOMMUFDIoctl;
@@ -98,6 +100,24 @@ bool iommufd_backend_get_device_info(IOMMUFDBackend *be, uint32_t devid,
                                      uint32_t *type, void *data, uint32_t len,
                                      uint64_t *caps, uint8_t *max_pasid_log2,
                                      Error **errp);
+/* Part of a BAR */
+typedef struct IOMMUFDBar {
+    const char *device;
+    int nr;                     /* of the BAR */
+    uint64_t offset;            /* in the BAR */
+    uint64_t size;
+} IOMMUFDBar;
+
+/**
+ * iommufd_backend_map_bar: IOMMU_IOAS_MAP_FILE, of a dma-buf
+ * @fd: a dma-buf that is this part of the BAR, Linux 6.19 and later.  It may be
+ *      closed then.
+ *
+ * Once the dma-buf is revoked nothing is at @iova any more, until it is
+ * unmapped, as any other mapping, and mapped again.
+ */
+int iommufd_backend_map_bar(IOMMUFDBackend *be, uint32_t ioas_id, hwaddr iova,
+                            int fd, const IOMMUFDBar *bar);
 /* What IOMMU_HWPT_ALLOC is asked for */
 typedef struct IOMMUFDHwptAlloc {
     uint32_t dev_id;
@@ -172,12 +192,12 @@ char *iommufd_backend_property_name(IOMMUFDIoctl nr);
 
 /**
  * iommufd_backend_call: Make one of the counted ioctls and count it.
- * @fd: be->fd, or a device that is bound to @be for ATTACH and DETACH
+ * @fd: be->fd, or a device: for ATTACH and DETACH one that is bound to @be
  * @arg: the ioctl's struct
  *
  * For the wrappers only; everybody else calls a wrapper.
  *
- * Return: 0 or -errno.
+ * Return: -errno, or what the ioctl returns: 0, but for a file.
  */
 int iommufd_backend_call(IOMMUFDBackend *be, IOMMUFDIoctl nr, int fd,
                          void *arg);
@@ -298,5 +318,7 @@ void iommufd_nesting_register(IOMMUFDNesting *nesting);
 void iommufd_nesting_unregister(IOMMUFDNesting *nesting);
 /* Return: the nesting registered for @as, or NULL. */
 IOMMUFDNesting *iommufd_nesting_find(AddressSpace *as);
+/* Is there any? */
+bool iommufd_nesting_exists(void);
 
 #endif
