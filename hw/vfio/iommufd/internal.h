@@ -72,6 +72,15 @@ void vfio_iommufd_container_leave(VFIODevice *vbasedev,
 
 /* map.c, guest memory, is declared by nvtd/vfio.h */
 
+/* bars.c */
+
+/*
+ * Maps the part of a BAR that is at @vaddr, or warns that it cannot be mapped.
+ * Return: false if there is no BAR.
+ */
+bool vfio_iommufd_bar_map(VFIOIOMMUFDContainer *container, hwaddr iova,
+                          ram_addr_t size, void *vaddr);
+
 /* dirty.c */
 
 bool vfio_iommufd_hwpt_tracks_dirty(const VFIOIOASHwpt *hwpt);

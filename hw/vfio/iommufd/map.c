@@ -215,6 +215,10 @@ int vfio_iommufd_dma_map(const VFIOContainer *bcontainer, hwaddr iova,
         vfio_iommufd_unmapped_add(container, iova, size);
         return 0;
     }
+    if (vfio_iommufd_container_nests(container) &&
+        vfio_iommufd_bar_map(container, iova, size, vaddr)) {
+        return 0;
+    }
     ret = iommufd_backend_map_dma(container->be, container->ioas_id, iova,
                                   size, vaddr, readonly);
     if (ret) {

@@ -16,6 +16,7 @@
 #include "nvtd/vfio.h"
 #include "system/iommufd.h"
 #include "pci-ats.h"
+#include "pci-bars.h"
 #include "pci-pasid.h"
 
 /* PCI Express Base Specification, 7.8.9: version, and a width of 20 bits */
@@ -262,9 +263,13 @@ static bool is_power_up(VFIOPCIDevice *vdev, uint32_t addr, uint32_t val,
 bool vfio_pci_pasid_write(VFIOPCIDevice *vdev, uint32_t addr, uint32_t val,
                           int len)
 {
-    if (is_function_reset(vdev, addr, val, len) ||
-        is_af_reset(vdev, addr, val, len) ||
-        is_power_up(vdev, addr, val, len)) {
+    bool resets = is_function_reset(vdev, addr, val, len) ||
+                  is_af_reset(vdev, addr, val, len);
+
+    if (resets && vfio_pci_bars_reset(vdev, addr, val, len)) {
+        return true;
+    }
+    if (resets || is_power_up(vdev, addr, val, len)) {
         vfio_pci_pasid_reset(vdev);
         vfio_pci_ats_reset(vdev);
     }

@@ -33,7 +33,7 @@ bool vfio_pci_pasid_add(VFIOPCIDevice *vdev, Error **errp);
  * function, its PASID, ATS and PRI registers are reset too.
  *
  * Return: true if the write was to the capability alone, and must not reach the
- * device.
+ * device, or was made here.
  */
 bool vfio_pci_pasid_write(VFIOPCIDevice *vdev, uint32_t addr, uint32_t val,
                           int len);
