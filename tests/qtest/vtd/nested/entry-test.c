@@ -249,58 +249,32 @@ static void test_no_pass_through(void)
     nested_teardown(&t);
 }
 
-/* How often @text is in a file */
-static unsigned count_in(const char *file, const char *text)
-{
-    g_autofree char *all = NULL;
-    g_auto(GStrv) parts = NULL;
-
-    g_assert_true(g_file_get_contents(file, &all, NULL, NULL));
-    parts = g_strsplit(all, text, -1);
-    /* Nothing is no part. */
-    return *all ? g_strv_length(parts) - 1 : 0;
-}
-
-/* nested_setup() with QEMU's stderr in a file.  Return: its name. */
-static char *setup_with_log(NestedTest *t)
-{
-    char *name = NULL;
-    int log = g_file_open_tmp("nested-XXXXXX", &name, NULL);
-    int stderr_copy = dup(STDERR_FILENO);
-
-    g_assert_cmpint(log, >=, 0);
-    dup2(log, STDERR_FILENO);
-    nested_setup_props(t, "nested=on,legacy=block");
-    dup2(stderr_copy, STDERR_FILENO);
-    close(stderr_copy);
-    close(log);
-    return name;
-}
-
 /* However often the guest does it, one message a device and reason */
 static void test_one_message(void)
 {
     const char *blocked = "intel-iommu: the DMA of device";
-    g_autofree char *log = NULL;
+    NestedLog log;
     NestedTest t;
 
-    log = setup_with_log(&t);
+    nested_log_begin(&log);
+    nested_setup_props(&t, "nested=on,legacy=block");
+    nested_log_started(&log);
     nested_step(&t, SET_A);
     nested_step(&t, TE_ON);
-    g_assert_cmpuint(count_in(log, blocked), ==, 0);
+    g_assert_cmpuint(nested_log_count(&log, blocked), ==, 0);
     for (int i = 0; i < 8; i++) {
         nested_step(&t, LEGACY);
         nested_step(&t, SRTP);
     }
-    g_assert_cmpuint(count_in(log, blocked), ==, 1);
-    g_assert_cmpuint(count_in(log, "intel_iommu=on,sm_on"), ==, 1);
+    g_assert_cmpuint(nested_log_count(&log, blocked), ==, 1);
+    g_assert_cmpuint(nested_log_count(&log, "intel_iommu=on,sm_on"), ==, 1);
     for (int i = 0; i < 8; i++) {
         nested_step(&t, i & 1 ? SET_NESTED : SET_STAGE2);
         nested_step(&t, SET_A);
     }
-    g_assert_cmpuint(count_in(log, blocked), ==, 2);
-    g_assert_cmpuint(count_in(log, "asks for second-stage translation"), ==, 1);
-    unlink(log);
+    g_assert_cmpuint(nested_log_count(&log, blocked), ==, 2);
+    g_assert_cmpuint(nested_log_count(&log, "asks for second-stage translation"), ==, 1);
+    nested_log_end(&log);
     nested_teardown(&t);
 }
 

@@ -375,6 +375,41 @@ void nested_teardown(NestedTest *t)
     qvtd_quit(t->qts);
 }
 
+/* QEMU's messages */
+
+void nested_log_begin(NestedLog *log)
+{
+    int fd = g_file_open_tmp("nested-XXXXXX", &log->name, NULL);
+
+    g_assert_cmpint(fd, >=, 0);
+    log->stderr_copy = dup(STDERR_FILENO);
+    dup2(fd, STDERR_FILENO);
+    close(fd);
+}
+
+void nested_log_started(NestedLog *log)
+{
+    dup2(log->stderr_copy, STDERR_FILENO);
+    close(log->stderr_copy);
+}
+
+unsigned nested_log_count(const NestedLog *log, const char *text)
+{
+    g_autofree char *all = NULL;
+    g_auto(GStrv) parts = NULL;
+
+    g_assert_true(g_file_get_contents(log->name, &all, NULL, NULL));
+    parts = g_strsplit(all, text, -1);
+    /* Nothing is no part. */
+    return *all ? g_strv_length(parts) - 1 : 0;
+}
+
+void nested_log_end(NestedLog *log)
+{
+    unlink(log->name);
+    g_free(log->name);
+}
+
 /* A machine for many cases */
 
 static NestedTest shared_machine;

@@ -164,6 +164,17 @@ void nested_shared_done(bool last);
 void nested_reboot(NestedTest *t);
 /* Table A: t->src now leads to @page. */
 void nested_map_src(NestedTest *t, uint64_t page);
+/* What QEMU says: it is started between the first two. */
+typedef struct NestedLog {
+    char *name;                 /* of a file */
+    int stderr_copy;
+} NestedLog;
+
+void nested_log_begin(NestedLog *log);
+void nested_log_started(NestedLog *log);
+/* How often @text is in it */
+unsigned nested_log_count(const NestedLog *log, const char *text);
+void nested_log_end(NestedLog *log);
 /* Ends QEMU.  Asserts that every object was destroyed in a good order. */
 void nested_teardown(NestedTest *t);
 /* A number that QEMU's iommufd object has, such as x-calls-*. */
