@@ -18,8 +18,8 @@
 #include "qapi/error.h"
 #include "qemu/error-report.h"
 #include "qemu/range.h"
-#include "exec/memory.h"
 #include "hw/vfio/pci.h"
+#include "nvtd/vfio.h"
 #include "trace.h"
 #include "internal.h"
 #include "pci-bars.h"
@@ -83,7 +83,7 @@ static bool find_slice(void *vaddr, BarSlice *slice)
 }
 
 /* A BAR is where the guest put it: maybe where no device can reach. */
-static bool is_reachable(const VFIOContainerBase *bcontainer, hwaddr iova,
+static bool is_reachable(const VFIOContainer *bcontainer, hwaddr iova,
                          uint64_t size)
 {
     Range wanted;
@@ -191,7 +191,7 @@ bool vfio_iommufd_bar_map(VFIOIOMMUFDContainer *container, hwaddr iova,
     if (!find_slice(vaddr, &slice)) {
         return false;
     }
-    if (!is_reachable(&container->bcontainer, iova, size)) {
+    if (!is_reachable(VFIO_IOMMU(container), iova, size)) {
         trace_vfio_iommufd_skip_bar(container->be->fd, container->ioas_id, iova,
                                     size);
     } else if (!map_slice(container, iova, &slice, &err)) {
