@@ -16,7 +16,7 @@
 #include "sva-dev.h"
 
 #define POLL_US     1000
-#define PATIENCE    60000           /* polls */
+#define PATIENCE    20000           /* polls */
 
 __thread char sva_why[200];
 const char *sva_skip;

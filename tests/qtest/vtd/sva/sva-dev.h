@@ -58,7 +58,7 @@ void sva_fill_all(const SvaDev *d, uint8_t byte);
  */
 void sva_start(const SvaDev *d, unsigned chan, uint32_t op, const void *at,
                uint32_t length);
-/* Return: how it ended, or -1 if it did not in a minute. */
+/* Return: how it ended, or -1 if it did not in 20,000 polls. */
 int sva_finish(const SvaDev *d, unsigned chan);
 int sva_run(const SvaDev *d, unsigned chan, uint32_t op, const void *at,
             uint32_t length);
