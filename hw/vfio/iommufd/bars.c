@@ -249,7 +249,7 @@ bool vfio_pci_bars_reset(VFIOPCIDevice *vdev, uint32_t addr, uint32_t val,
         return false;
     }
     /* It comes here again, and finds nothing to hide. */
-    vfio_pci_write_config(&vdev->pdev, addr, val, len);
+    vfio_pci_write_config(PCI_DEVICE(vdev), addr, val, len);
     show_bars(vdev, hidden);
     return true;
 }
