@@ -222,6 +222,7 @@ static void test_plug_incoming(gconstpointer data)
         .fs1gp = ask->caps.fs1gp && host.fs1gp,
         .fs5lp = ask->caps.fs5lp,
         .srs = ask->caps.srs && host.srs,
+        .smpwc = ask->caps.smpwc && host.smpwc,
     };
     NestedTest t;
 
