@@ -99,7 +99,9 @@ static void test_answered(void)
 
 int main(int argc, char **argv)
 {
-    if (!nested_test_init(&argc, &argv)) {
+    if (!nested_test_init(&argc, &argv) ||
+        !nested_test_requires(6, 15, "page requests of a passed-through "
+                              "device")) {
         return 0;
     }
     qtest_add_func("/intel-iommu/nested/migrate/page-request", test_outstanding);
