@@ -257,26 +257,18 @@ static bool check_optional(IntelIOMMUState *s, const char *name, uint64_t cap,
     if (!vtd_nested_caps_are_told()) {
         return true;
     }
-    if ((s->cap & VTD_CAP_FS1GP) && !(cap & VTD_CAP_FS1GP)) {
-        error_setg(errp, "intel-iommu nested=on: the host IOMMU of device %s "
-                   "has CAP.FS1GP=0 (CAP 0x%" PRIx64 "), but the guest was "
-                   "told 1", name, cap);
-        error_append_hint(errp, "Start with fs1gp=off to plug this device\n");
-        return false;
-    }
-    if ((s->ecap & VTD_ECAP_SRS) && !(ecap & VTD_ECAP_SRS)) {
-        error_setg(errp, "intel-iommu nested=on: the host IOMMU of device %s "
-                   "has ECAP.SRS=0 (ECAP 0x%" PRIx64 "), but the guest was "
-                   "told 1", name, ecap);
-        error_append_hint(errp, "Start with x-srs=off to plug this device\n");
-        return false;
-    }
-    if ((s->ecap & VTD_ECAP_SMPWC) && !(ecap & VTD_ECAP_SMPWC)) {
-        error_setg(errp, "intel-iommu nested=on: the host IOMMU of device %s "
-                   "has ECAP.SMPWC=0 (ECAP 0x%" PRIx64 "), but the guest was "
-                   "told 1", name, ecap);
-        error_append_hint(errp, "Start with x-smpwc=off to plug this device\n");
-        return false;
+    for (const VTDNestedCap *c = vtd_nested_caps; c->name; c++) {
+        uint64_t told = c->ecap ? s->ecap : s->cap;
+        uint64_t host = c->ecap ? ecap : cap;
+
+        if (told & ~host & c->bit) {
+            error_setg(errp, "intel-iommu nested=on: the host IOMMU of device "
+                       "%s has %s=0 (%s 0x%" PRIx64 "), but the guest was told "
+                       "1", name, c->name, c->ecap ? "ECAP" : "CAP", host);
+            error_append_hint(errp, "Start with %s=off to plug this device\n",
+                              c->property);
+            return false;
+        }
     }
     return true;
 }

@@ -54,9 +54,6 @@ static bool take_svm(IntelIOMMUState *s, Error **errp)
                           "device-iotlb=on" :
                           !s->ext.smpwc ? "x-smpwc=on" : NULL;
 
-    if (!s->ext.svm) {
-        return true;
-    }
     if (missing) {
         error_setg(errp, "intel-iommu: svm=on requires %s", missing);
         error_append_hint(errp, "A guest shares a process's address space "
@@ -85,5 +82,5 @@ bool vtd_names_take(IntelIOMMUState *s, Error **errp)
     if (s->ext.pasid_bits) {
         s->pasid = true;
     }
-    return take_svm(s, errp);
+    return !s->ext.svm || take_svm(s, errp);
 }

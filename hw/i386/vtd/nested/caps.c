@@ -12,6 +12,24 @@
 #include "hw/i386/vtd/spec.h"
 #include "hw/i386/vtd/trace.h"
 
+const VTDNestedCap vtd_nested_caps[] = {
+    { false, VTD_CAP_FS1GP, "CAP.FS1GP", "fs1gp" },
+    { false, VTD_CAP_5LP, "CAP.FS5LP", "fs5lp" },
+    { true, VTD_ECAP_SRS, "ECAP.SRS", "x-srs" },
+    { true, VTD_ECAP_SMPWC, "ECAP.SMPWC", "x-smpwc" },
+    { }
+};
+
+uint64_t vtd_nested_caps_mask(bool ecap)
+{
+    uint64_t mask = 0;
+
+    for (const VTDNestedCap *c = vtd_nested_caps; c->name; c++) {
+        mask |= c->ecap == ecap ? c->bit : 0;
+    }
+    return mask;
+}
+
 void vtd_nested_caps_make(IntelIOMMUState *s)
 {
     /*
@@ -37,10 +55,10 @@ void vtd_nested_caps_make(IntelIOMMUState *s)
     if (s->ext.fs5lp) {
         s->cap |= VTD_CAP_5LP;
     }
-    s->cap &= s->ext.nest->host_cap | ~(VTD_CAP_FS1GP | VTD_CAP_5LP);
+    s->cap &= s->ext.nest->host_cap | ~vtd_nested_caps_mask(false);
     /* A new root pointer invalidates nothing of the host's. */
     s->cap &= ~VTD_CAP_ESRTPS;
-    s->ecap &= s->ext.nest->host_ecap | ~(VTD_ECAP_SRS | VTD_ECAP_SMPWC);
+    s->ecap &= s->ext.nest->host_ecap | ~vtd_nested_caps_mask(true);
     if (s->pasid) {
         s->ecap &= ~VTD_ECAP_PSS_MASK;
         s->ecap |= VTD_ECAP_PSS_BITS(s->ext.nest->host_pasid_bits);

@@ -279,6 +279,20 @@ struct VTDNestedShadow {
 #define VTD_NESTED_MAX_PASIDS 8192
 
 /* vtd/nested/caps.c */
+
+/* A capability that the guest is told of if all host IOMMUs have it */
+typedef struct VTDNestedCap {
+    bool ecap;                  /* in ECAP_REG; else in CAP_REG */
+    uint64_t bit;
+    const char *name;
+    const char *property;       /* whose "off" does without it */
+} VTDNestedCap;
+
+/* The last one has no name.  The width of PASIDs, a number, is not among them. */
+extern const VTDNestedCap vtd_nested_caps[];
+/* Those of a register */
+uint64_t vtd_nested_caps_mask(bool ecap);
+
 /* Of the properties and the host devices that are there */
 void vtd_nested_caps_make(IntelIOMMUState *s);
 /* A guest may have seen CAP and ECAP; not while a state is awaited. */

@@ -50,12 +50,10 @@ const VMStateDescription vtd_nested_vmstate = {
 };
 
 /*
- * What the guest was told where it came from, it relies on here.  Of some
- * capabilities it may have been told less than this vIOMMU has, as there were
+ * What the guest was told where it came from, it relies on here.  Of what host
+ * IOMMUs may lack it may have been told less than this vIOMMU has, as there were
  * other devices, or none here yet.
  */
-#define CAP_MAY_BE_LESS     (VTD_CAP_FS1GP | VTD_CAP_5LP)
-#define ECAP_MAY_BE_LESS    (VTD_ECAP_SRS | VTD_ECAP_SMPWC | VTD_ECAP_PSS_MASK)
 
 static void report_told(const char *what, unsigned told, unsigned own,
                         uint64_t told_reg, uint64_t own_reg)
@@ -67,12 +65,16 @@ static void report_told(const char *what, unsigned told, unsigned own,
                  told, told_reg, own, own_reg);
 }
 
-static bool check_told_bit(const char *what, uint64_t bit, uint64_t told,
-                           uint64_t own)
+static bool check_told_bits(IntelIOMMUState *s, uint64_t cap, uint64_t ecap)
 {
-    if (told & ~own & bit) {
-        report_told(what, 1, 0, told, own);
-        return false;
+    for (const VTDNestedCap *c = vtd_nested_caps; c->name; c++) {
+        uint64_t told = c->ecap ? ecap : cap;
+        uint64_t own = c->ecap ? s->ecap : s->cap;
+
+        if (told & ~own & c->bit) {
+            report_told(c->name, 1, 0, told, own);
+            return false;
+        }
     }
     return true;
 }
@@ -91,15 +93,13 @@ static bool check_told_pasid(IntelIOMMUState *s, uint64_t told)
 
 static bool check_told(IntelIOMMUState *s, uint64_t cap, uint64_t ecap)
 {
-    if (!check_told_bit("CAP.FS1GP", VTD_CAP_FS1GP, cap, s->cap) ||
-        !check_told_bit("CAP.FS5LP", VTD_CAP_5LP, cap, s->cap) ||
-        !check_told_bit("ECAP.SRS", VTD_ECAP_SRS, ecap, s->ecap) ||
-        !check_told_bit("ECAP.SMPWC", VTD_ECAP_SMPWC, ecap, s->ecap) ||
-        !check_told_pasid(s, ecap)) {
+    uint64_t ecap_may_be_less = vtd_nested_caps_mask(true) | VTD_ECAP_PSS_MASK;
+
+    if (!check_told_bits(s, cap, ecap) || !check_told_pasid(s, ecap)) {
         return false;
     }
-    if (!((cap ^ s->cap) & ~CAP_MAY_BE_LESS) &&
-        !((ecap ^ s->ecap) & ~ECAP_MAY_BE_LESS)) {
+    if (!((cap ^ s->cap) & ~vtd_nested_caps_mask(false)) &&
+        !((ecap ^ s->ecap) & ~ecap_may_be_less)) {
         return true;
     }
     error_report("intel-iommu nested=on: the loaded guest was told CAP 0x%"
