@@ -316,22 +316,10 @@ static uint64_t testdev_read(void *opaque, hwaddr addr, unsigned size)
     }
 }
 
-static void write_channel(PASIDTestdev *d, unsigned channel, unsigned offset,
-                          uint32_t val)
+void pasid_testdev_set_argument(PASIDTestdevChannel *c, unsigned offset,
+                                uint32_t val)
 {
-    PASIDTestdevChannel *c = &d->channel[channel];
-
-    if (c->state == PASID_TESTDEV_BUSY || c->state == PASID_TESTDEV_WAITING) {
-        if (offset == PASID_TESTDEV_COMMAND && !val) {
-            /* The pass that is under way is the last one. */
-            c->command &= ~PASID_TESTDEV_REPEAT;
-        }
-        return;
-    }
     switch (offset) {
-    case PASID_TESTDEV_COMMAND:
-        pasid_testdev_start(d, channel, val);
-        break;
     case PASID_TESTDEV_IOVA:
         c->iova = deposit64(c->iova, 0, 32, val);
         break;
@@ -350,6 +338,25 @@ static void write_channel(PASIDTestdev *d, unsigned channel, unsigned offset,
     case PASID_TESTDEV_PRGI:
         c->prgi = val % PRG_NR;
         break;
+    }
+}
+
+static void write_channel(PASIDTestdev *d, unsigned channel, unsigned offset,
+                          uint32_t val)
+{
+    PASIDTestdevChannel *c = &d->channel[channel];
+
+    if (c->state == PASID_TESTDEV_BUSY || c->state == PASID_TESTDEV_WAITING) {
+        if (offset == PASID_TESTDEV_COMMAND && !val) {
+            /* The pass that is under way is the last one. */
+            c->command &= ~PASID_TESTDEV_REPEAT;
+        }
+        return;
+    }
+    if (offset == PASID_TESTDEV_COMMAND) {
+        pasid_testdev_start(d, channel, val);
+    } else {
+        pasid_testdev_set_argument(c, offset, val);
     }
 }
 

@@ -91,6 +91,11 @@ uint32_t pasid_testdev_pri_allocation(PASIDTestdev *d);
 void pasid_testdev_pri_set_status(PASIDTestdev *d, uint16_t set);
 void pasid_testdev_pri_update_stopped(PASIDTestdev *d);
 
+/* device.c */
+/* A register of a channel that says what its commands are to do */
+void pasid_testdev_set_argument(PASIDTestdevChannel *c, unsigned offset,
+                                uint32_t val);
+
 /* dma.c */
 bool pasid_testdev_makes_sense(PASIDTestdev *d, const PASIDTestdevChannel *c);
 void pasid_testdev_start(PASIDTestdev *d, unsigned channel, uint32_t command);

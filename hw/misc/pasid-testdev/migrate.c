@@ -44,24 +44,6 @@ static void load_channel(PASIDTestdevChannel *c, unsigned offset, uint32_t val)
     case PASID_TESTDEV_STATUS:
         load_status(c, val);
         break;
-    case PASID_TESTDEV_IOVA:
-        c->iova = deposit64(c->iova, 0, 32, val);
-        break;
-    case PASID_TESTDEV_IOVA + 4:
-        c->iova = deposit64(c->iova, 32, 32, val);
-        break;
-    case PASID_TESTDEV_LENGTH:
-        c->length = val;
-        break;
-    case PASID_TESTDEV_BUFFER:
-        c->buffer = val;
-        break;
-    case PASID_TESTDEV_PASID:
-        c->pasid = val;
-        break;
-    case PASID_TESTDEV_PRGI:
-        c->prgi = val % PRG_NR;
-        break;
     case PASID_TESTDEV_DONE:
         c->done = val;
         break;
@@ -74,6 +56,8 @@ static void load_channel(PASIDTestdevChannel *c, unsigned offset, uint32_t val)
     case PASID_TESTDEV_RESULT + 4:
         c->result = deposit64(c->result, 32, 32, val);
         break;
+    default:
+        pasid_testdev_set_argument(c, offset, val);
     }
 }
 

@@ -463,16 +463,24 @@ static uint32_t channel_read(PasidWorld *w, unsigned reg)
     return qtestdev_readl(&w->dev, PASID_TESTDEV_CHANNEL(0) + reg);
 }
 
+/* A device that is stopped, and then gets a command */
+static QTestdevCommand start_stopped(PasidWorld *w)
+{
+    QTestdevCommand c;
+
+    pasids_start(w, &(PasidSetup) {});
+    set_migration(w, STOP);
+    c = pasids_command(w, 0, WRITE);
+    qtestdev_start(&w->dev, &c);
+    return c;
+}
+
 /* Nothing is sent while it is stopped, and all of it afterwards. */
 static void test_stop(void)
 {
-    QTestdevCommand c;
     PasidWorld w;
 
-    pasids_start(&w, &(PasidSetup) {});
-    set_migration(&w, STOP);
-    c = pasids_command(&w, 0, WRITE);
-    qtestdev_start(&w.dev, &c);
+    start_stopped(&w);
     /* Another device's turn, and the main loop's. */
     for (int i = 0; i < 100; i++) {
         g_assert_cmpuint(channel_read(&w, PASID_TESTDEV_STATUS), ==,
@@ -494,10 +502,7 @@ static void test_restore(void)
     QTestdevCommand c;
     PasidWorld w;
 
-    pasids_start(&w, &(PasidSetup) {});
-    set_migration(&w, STOP);
-    c = pasids_command(&w, 0, WRITE);
-    qtestdev_start(&w.dev, &c);
+    c = start_stopped(&w);
     for (unsigned i = 0; i < ARRAY_SIZE(saved); i++) {
         saved[i] = channel_read(&w, i * 4);
     }
