@@ -202,9 +202,10 @@ int vfio_iommufd_dma_map(const VFIOContainer *bcontainer, hwaddr iova,
                          MemoryRegion *mr)
 {
     VFIOIOMMUFDContainer *container = vfio_iommufd_container(bcontainer);
+    bool nests = vfio_iommufd_container_nests(container);
     int ret;
 
-    if (readonly && vfio_iommufd_container_nests(container)) {
+    if (readonly && nests) {
         /*
          * Sapphire Rapids erratum 772415 (SPR17): under nested translation
          * hardware may write to what the nest parent maps read-only.  The
@@ -215,8 +216,7 @@ int vfio_iommufd_dma_map(const VFIOContainer *bcontainer, hwaddr iova,
         vfio_iommufd_unmapped_add(container, iova, size);
         return 0;
     }
-    if (vfio_iommufd_container_nests(container) &&
-        vfio_iommufd_bar_map(container, iova, size, vaddr)) {
+    if (nests && vfio_iommufd_bar_map(container, iova, size, vaddr)) {
         return 0;
     }
     ret = iommufd_backend_map_dma(container->be, container->ioas_id, iova,
@@ -239,7 +239,10 @@ int vfio_iommufd_dma_unmap(const VFIOContainer *bcontainer, hwaddr iova,
 {
     VFIOIOMMUFDContainer *container = vfio_iommufd_container(bcontainer);
 
+    if (unmap_all) {
+        size = UINT64_MAX;
+    }
     vfio_iommufd_unmapped_remove(container, iova, size);
     return iommufd_backend_unmap_dma(container->be, container->ioas_id, iova,
-                                     unmap_all ? UINT64_MAX : size);
+                                     size);
 }

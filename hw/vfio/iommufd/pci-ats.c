@@ -68,12 +68,11 @@ static void emulate_pri(VFIOPCIDevice *vdev, uint16_t pri, bool enabled)
     emulate(vdev, pri + PCI_PRI_ALLOC_REQ, 0, ~0u, ~0u);
 }
 
-static uint16_t find_ats(VFIOPCIDevice *vdev)
+static uint16_t find_cap(VFIOPCIDevice *vdev, uint16_t id)
 {
     PCIDevice *pdev = PCI_DEVICE(vdev);
 
-    return pci_is_express(pdev) ?
-           pcie_find_capability(pdev, PCI_EXT_CAP_ID_ATS) : 0;
+    return pci_is_express(pdev) ? pcie_find_capability(pdev, id) : 0;
 }
 
 /* Of the device or its IOMMU; Linux 6.12 does not say it. */
@@ -84,7 +83,7 @@ static bool host_has_no_ats(const VFIOPCIDevice *vdev)
     return hiod && hiod->caps.hw_caps & IOMMUFD_HW_CAP_NO_ATS;
 }
 
-static uint16_t previous_capability(PCIDevice *pdev, uint16_t offset)
+uint16_t vfio_pci_capability_before(const PCIDevice *pdev, uint16_t offset)
 {
     uint16_t at = PCI_CONFIG_SPACE_SIZE;
 
@@ -103,7 +102,7 @@ static uint16_t previous_capability(PCIDevice *pdev, uint16_t offset)
 static void hide(VFIOPCIDevice *vdev, uint16_t ats)
 {
     PCIDevice *pdev = PCI_DEVICE(vdev);
-    uint16_t before = previous_capability(pdev, ats);
+    uint16_t before = vfio_pci_capability_before(pdev, ats);
     uint32_t next = PCI_EXT_CAP_NEXT(pci_get_long(pdev->config + ats));
 
     if (before) {
@@ -117,7 +116,7 @@ static bool check_on(VFIOPCIDevice *vdev, Error **errp)
 {
     ERRP_GUARD();
 
-    if (!find_ats(vdev)) {
+    if (!find_cap(vdev, PCI_EXT_CAP_ID_ATS)) {
         error_setg(errp, "ats=on requires an ATS capability, which the device "
                    "does not have");
     } else if (host_has_no_ats(vdev)) {
@@ -132,7 +131,7 @@ static bool check_on(VFIOPCIDevice *vdev, Error **errp)
 
 bool vfio_pci_ats_show(VFIOPCIDevice *vdev, Error **errp)
 {
-    uint16_t ats = find_ats(vdev);
+    uint16_t ats = find_cap(vdev, PCI_EXT_CAP_ID_ATS);
 
     if (vdev->ats == ON_OFF_AUTO_ON) {
         return check_on(vdev, errp);
@@ -146,14 +145,12 @@ bool vfio_pci_ats_show(VFIOPCIDevice *vdev, Error **errp)
 void vfio_pci_ats_add(VFIOPCIDevice *vdev)
 {
     HostIOMMUDeviceIOMMUFD *idev = nesting_host_device(vdev);
-    PCIDevice *pdev = PCI_DEVICE(vdev);
-    uint16_t ats, pri;
+    uint16_t ats = find_cap(vdev, PCI_EXT_CAP_ID_ATS);
+    uint16_t pri = find_cap(vdev, PCI_EXT_CAP_ID_PRI);
 
-    if (!idev || !pci_is_express(pdev)) {
+    if (!idev) {
         return;
     }
-    ats = pcie_find_capability(pdev, PCI_EXT_CAP_ID_ATS);
-    pri = pcie_find_capability(pdev, PCI_EXT_CAP_ID_PRI);
     if (ats) {
         /* Its control register is the upper half of the word. */
         emulate(vdev, ats + PCI_ATS_CAP, 0, 0xffff0000,
@@ -167,13 +164,12 @@ void vfio_pci_ats_add(VFIOPCIDevice *vdev)
 void vfio_pci_ats_reset(VFIOPCIDevice *vdev)
 {
     PCIDevice *pdev = PCI_DEVICE(vdev);
-    uint16_t ats, pri;
+    uint16_t ats = find_cap(vdev, PCI_EXT_CAP_ID_ATS);
+    uint16_t pri = find_cap(vdev, PCI_EXT_CAP_ID_PRI);
 
-    if (!nesting_host_device(vdev) || !pci_is_express(pdev)) {
+    if (!nesting_host_device(vdev)) {
         return;
     }
-    ats = pcie_find_capability(pdev, PCI_EXT_CAP_ID_ATS);
-    pri = pcie_find_capability(pdev, PCI_EXT_CAP_ID_PRI);
     if (ats) {
         pci_set_word(pdev->config + ats + PCI_ATS_CTRL, 0);
     }

@@ -26,6 +26,12 @@ void vfio_pci_ats_add(VFIOPCIDevice *vdev);
  */
 bool vfio_pci_ats_show(VFIOPCIDevice *vdev, Error **errp);
 
+/*
+ * Return: the capability whose "next" is @offset, or 0: it is the head of the
+ * guest's chain, or not in it.
+ */
+uint16_t vfio_pci_capability_before(const PCIDevice *pdev, uint16_t offset);
+
 /* The device is about to be reset: for the guest both are disabled. */
 void vfio_pci_ats_reset(VFIOPCIDevice *vdev);
 

@@ -65,15 +65,8 @@ static bool is_null_head(const PCIDevice *pdev, uint16_t offset)
 
 static bool is_capability(const PCIDevice *pdev, uint16_t offset)
 {
-    uint16_t next = PCI_CONFIG_SPACE_SIZE;
-
-    while (next) {
-        if (next == offset) {
-            return true;
-        }
-        next = PCI_EXT_CAP_NEXT(pci_get_long(pdev->config + next));
-    }
-    return false;
+    return offset == PCI_CONFIG_SPACE_SIZE ||
+           vfio_pci_capability_before(pdev, offset);
 }
 
 /*

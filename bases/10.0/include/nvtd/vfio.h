@@ -90,13 +90,9 @@ static inline bool vfio_listener_register(VFIOContainerBase *bcontainer,
 {
     bcontainer->listener = vfio_memory_listener;
     memory_listener_register(&bcontainer->listener, bcontainer->space->as);
-    if (!bcontainer->error) {
-        return true;
-    }
-    memory_listener_unregister(&bcontainer->listener);
+    /* Whoever called gives the listener up. */
     error_propagate(errp, bcontainer->error);
-    bcontainer->error = NULL;
-    return false;
+    return !bcontainer->error;
 }
 
 static inline void vfio_listener_unregister(VFIOContainerBase *bcontainer)
