@@ -178,6 +178,24 @@ void vtd_host_check_objects(const VTDHostObjects *then,
     g_assert_cmpint(now->pinned_pages, ==, then->pinned_pages);
 }
 
+#define UNIT            "/sys/class/iommu/dmar0/intel-iommu"
+
+bool vtd_host_has_unit(void)
+{
+    return !access(UNIT, F_OK);
+}
+
+uint64_t vtd_host_register(const char *name)
+{
+    g_autofree char *path = g_strdup_printf(UNIT "/%s", name);
+    g_autofree char *text = NULL;
+    g_autoptr(GError) err = NULL;
+
+    g_file_get_contents(path, &text, NULL, &err);
+    g_assert_no_error(err);
+    return g_ascii_strtoull(text, NULL, 16);
+}
+
 int vtd_host_open_device(const char *bdf)
 {
     g_autofree char *path = g_strdup_printf("/sys/bus/pci/devices/%s/vfio-dev",

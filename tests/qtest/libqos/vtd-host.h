@@ -29,6 +29,11 @@ VTDHostEntry vtd_host_pasid_entry(const char *bdf, uint32_t pasid);
 /* That of requests without PASID: Linux has it at PASID 0. */
 VTDHostEntry vtd_host_entry(const char *bdf);
 
+/* Where there is none, programs only list their cases. */
+bool vtd_host_has_unit(void);
+/* "cap" or "ecap" of its units, which are taken to be alike */
+uint64_t vtd_host_register(const char *name);
+
 /* Opens the device's file of VFIO, which no other may have open. */
 int vtd_host_open_device(const char *bdf);
 

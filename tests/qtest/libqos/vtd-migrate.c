@@ -1,5 +1,5 @@
 /*
- * A machine's state goes to a file, or comes from one
+ * A machine's state goes elsewhere, or comes from there
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -12,32 +12,54 @@
 #include "vtd-migrate.h"
 
 #define POLL_US         10000
-#define PATIENCE        3000        /* polls */
+#define FILE_POLLS      3000
 
-/* Return: "completed", "failed" ... */
-static char *migration_status(QTestState *qts)
+char *qvtd_migration_string(QTestState *qts, const char *key)
 {
     QDict *reply = qtest_qmp(qts, "{'execute': 'query-migrate'}");
     QDict *info = qdict_get_qdict(reply, "return");
-    char *status = g_strdup(qdict_get_try_str(info, "status") ?: "none");
+    char *value = g_strdup(qdict_get_try_str(info, key) ?: "");
 
     qobject_unref(reply);
-    return status;
+    return value;
 }
 
-static void check_migration(QTestState *qts, const char *want)
+bool qvtd_migration_ended(QTestState *qts)
 {
-    unsigned polls = 0;
-    char *status = migration_status(qts);
+    g_autofree char *status = qvtd_migration_string(qts, "status");
 
-    while (!g_str_equal(status, "completed") &&
-           !g_str_equal(status, "failed") && has_patience(&polls, PATIENCE)) {
+    return g_str_equal(status, "completed") || g_str_equal(status, "failed");
+}
+
+void qvtd_await_migration(QTestState *qts, const char *want, unsigned polls)
+{
+    g_autofree char *status = NULL;
+    unsigned done = 0;
+
+    while (!qvtd_migration_ended(qts) && has_patience(&done, polls)) {
         g_usleep(POLL_US);
-        g_free(status);
-        status = migration_status(qts);
+    }
+    status = qvtd_migration_string(qts, "status");
+    if (!g_str_equal(status, want)) {
+        g_autofree char *why = qvtd_migration_string(qts, "error-desc");
+
+        g_test_message("migration %s: %s", status, why);
     }
     g_assert_cmpstr(status, ==, want);
-    g_free(status);
+}
+
+void qvtd_await_running(QTestState *qts, unsigned polls)
+{
+    unsigned done = 0;
+    bool running;
+
+    do {
+        QDict *reply = qtest_qmp(qts, "{'execute': 'query-status'}");
+
+        running = qdict_get_bool(qdict_get_qdict(reply, "return"), "running");
+        qobject_unref(reply);
+        g_usleep(POLL_US);
+    } while (!running && has_patience(&done, polls));
 }
 
 void qvtd_save(QTestState *qts, const char *file)
@@ -46,7 +68,7 @@ void qvtd_save(QTestState *qts, const char *file)
 
     qtest_qmp_assert_success(qts, "{'execute': 'migrate', 'arguments': "
                              "{'uri': %s}}", uri);
-    check_migration(qts, "completed");
+    qvtd_await_migration(qts, "completed", FILE_POLLS);
 }
 
 void qvtd_load(QTestState *qts, const char *file, const char *want)
@@ -56,7 +78,7 @@ void qvtd_load(QTestState *qts, const char *file, const char *want)
     qtest_qmp_assert_success(qts, "{'execute': 'migrate-incoming', "
                              "'arguments': {'uri': %s, 'exit-on-error': "
                              "false}}", uri);
-    check_migration(qts, want);
+    qvtd_await_migration(qts, want, FILE_POLLS);
 }
 
 char *qvtd_blocked_by(QTestState *qts, const char *text)

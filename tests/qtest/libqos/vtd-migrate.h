@@ -1,5 +1,5 @@
 /*
- * A machine's state goes to a file, or comes from one
+ * A machine's state goes elsewhere, or comes from there
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -9,7 +9,16 @@
 
 #include "../libqtest.h"
 
-/* Saves the state, and waits until that is completed. */
+/* Of query-migrate's answer, "" if it has no @key; g_free it. */
+char *qvtd_migration_string(QTestState *qts, const char *key);
+bool qvtd_migration_ended(QTestState *qts);
+
+/* These look every 10 ms, @polls times at most: until the migration ended ... */
+void qvtd_await_migration(QTestState *qts, const char *want, unsigned polls);
+/* ... and until vCPUs run. */
+void qvtd_await_running(QTestState *qts, unsigned polls);
+
+/* Saves the state to a file, and waits until that is completed. */
 void qvtd_save(QTestState *qts, const char *file);
 
 /**

@@ -446,18 +446,10 @@ static void check_bad_descriptor(PasidTest *t, unsigned pairs)
     g_assert_false(waited(t, 1));
 }
 
-/* ACPI PCI hotplug of Q35, QEMU's docs/specs/acpi_pci_hotplug.rst */
-#define PCIHP_BASE      0x0cc0
-#define PCIHP_EJECT     0x08
-#define PCIHP_SELECT    0x10
-
 static void device_away(PasidTest *t)
 {
     g_clear_pointer(&t->n.edu.dev, g_free);
-    qtest_qmp_device_del_send(t->n.qts, "dev");
-    qtest_outl(t->n.qts, PCIHP_BASE + PCIHP_SELECT, 0);
-    qtest_outl(t->n.qts, PCIHP_BASE + PCIHP_EJECT, 1);
-    qtest_qmp_eventwait(t->n.qts, "DEVICE_DELETED");
+    nested_eject(t->n.qts, "dev");
 }
 
 static void other_root(PasidTest *t)

@@ -56,23 +56,20 @@ static Caps decode(uint64_t cap, uint64_t ecap)
     };
 }
 
-#define HOST_UNIT       "/sys/class/iommu/dmar0/intel-iommu/"
-
-/* A host has one unit, or several that are alike. */
-static uint64_t host_register(const char *name)
-{
-    g_autofree char *path = g_strdup_printf(HOST_UNIT "%s", name);
-    g_autofree char *text = NULL;
-    g_autoptr(GError) err = NULL;
-
-    g_file_get_contents(path, &text, NULL, &err);
-    g_assert_no_error(err);
-    return g_ascii_strtoull(text, NULL, 16);
-}
-
 static Caps host_caps(void)
 {
-    return decode(host_register("cap"), host_register("ecap"));
+    return decode(vtd_host_register("cap"), vtd_host_register("ecap"));
+}
+
+/* What is asked for, if the host has it; 5 levels are required of it. */
+static Caps told_of(const Ask *ask, Caps host)
+{
+    return (Caps) {
+        .fs1gp = ask->caps.fs1gp && host.fs1gp,
+        .fs5lp = ask->caps.fs5lp,
+        .srs = ask->caps.srs && host.srs,
+        .smpwc = ask->caps.smpwc && host.smpwc,
+    };
 }
 
 static void check_guest(NestedTest *t, Caps want)
@@ -137,12 +134,7 @@ static void test_cold(gconstpointer data)
 {
     const Ask *ask = data;
     Caps host = host_caps();
-    Caps want = {
-        .fs1gp = ask->caps.fs1gp && host.fs1gp,
-        .fs5lp = ask->caps.fs5lp,
-        .srs = ask->caps.srs && host.srs,
-        .smpwc = ask->caps.smpwc && host.smpwc,
-    };
+    Caps want = told_of(ask, host);
     g_autofree char *device = g_strdup_printf(
         "-device vfio-pci,host=%s,iommufd=iommufd0,addr=%d",
         vtd_host_device(), SLOT);
@@ -167,19 +159,19 @@ static char *refusal(Caps told, Caps host)
 {
     if (told.fs5lp && !host.fs5lp) {
         return g_strdup_printf("has CAP.FS5LP=0 (CAP 0x%" PRIx64 "), must be 1",
-                               host_register("cap"));
+                               vtd_host_register("cap"));
     }
     if (told.fs1gp && !host.fs1gp) {
         return g_strdup_printf("has CAP.FS1GP=0 (CAP 0x%" PRIx64 "), but the "
-                               "guest was told 1", host_register("cap"));
+                               "guest was told 1", vtd_host_register("cap"));
     }
     if (told.srs && !host.srs) {
         return g_strdup_printf("has ECAP.SRS=0 (ECAP 0x%" PRIx64 "), but the "
-                               "guest was told 1", host_register("ecap"));
+                               "guest was told 1", vtd_host_register("ecap"));
     }
     if (told.smpwc && !host.smpwc) {
         return g_strdup_printf("has ECAP.SMPWC=0 (ECAP 0x%" PRIx64 "), but the "
-                               "guest was told 1", host_register("ecap"));
+                               "guest was told 1", vtd_host_register("ecap"));
     }
     return NULL;
 }
@@ -217,13 +209,7 @@ static void test_plug(gconstpointer data)
 static void test_plug_incoming(gconstpointer data)
 {
     const Ask *ask = data;
-    Caps host = host_caps();
-    Caps want = {
-        .fs1gp = ask->caps.fs1gp && host.fs1gp,
-        .fs5lp = ask->caps.fs5lp,
-        .srs = ask->caps.srs && host.srs,
-        .smpwc = ask->caps.smpwc && host.smpwc,
-    };
+    Caps want = told_of(ask, host_caps());
     NestedTest t;
 
     start(&t, ask, ROOT_PORT " -incoming defer");
@@ -259,7 +245,7 @@ static void test_five_levels(void)
     nested_step(&t, TE_ON);
     nested_check_host(&t, PGTT_NESTED, table->root);
     g_assert_cmpuint(vtd_host_entry(t.bdf).s2_levels, ==,
-                     host_register("cap") & CAP_SAGAW_57 ? 5 : 4);
+                     vtd_host_register("cap") & CAP_SAGAW_57 ? 5 : 4);
     g_assert_cmpint(nested_probe(&t), ==, TO_A);
 
     qvtd_edu_read(&t.edu, IOVA_SRC, PAGE);
@@ -273,7 +259,7 @@ static void test_five_levels(void)
 /* Where there is no unit, rows are only listed: all of them. */
 static bool host_may_have_five_levels(void)
 {
-    return access(HOST_UNIT, F_OK) || host_caps().fs5lp;
+    return !vtd_host_has_unit() || host_caps().fs5lp;
 }
 
 int main(int argc, char **argv)

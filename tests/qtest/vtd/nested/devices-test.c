@@ -89,11 +89,6 @@ static void test_share_failure(void)
     nested_teardown(&t);
 }
 
-/* ACPI PCI hotplug of Q35, QEMU's docs/specs/acpi_pci_hotplug.rst */
-#define PCIHP_BASE      0x0cc0
-#define PCIHP_EJECT     0x08
-#define PCIHP_SELECT    0x10
-
 #define ROOT_PORT "-device pcie-root-port,id=rp,chassis=1,slot=1,addr=3"
 
 /* Behind the root port, under tables that say table A: translated at once */
@@ -123,11 +118,7 @@ static void test_unplug(void)
     nested_check_dma(&t, TO_A);
     g_free(t.edu.dev);
 
-    /* As the guest's ACPI code lets slot 0 of the only such bus go */
-    qtest_qmp_device_del_send(t.qts, "dev");
-    qtest_outl(t.qts, PCIHP_BASE + PCIHP_SELECT, 0);
-    qtest_outl(t.qts, PCIHP_BASE + PCIHP_EJECT, 1);
-    qtest_qmp_eventwait(t.qts, "DEVICE_DELETED");
+    nested_eject(t.qts, "dev");
     g_assert_cmpuint(vtd_host_entry(t.bdf).pgtt, !=, PGTT_NESTED);
     g_assert_cmpint(nested_calls(&t, "iommu-destroy"), ==,
                     nested_calls(&t, "iommu-ioas-alloc") +

@@ -26,7 +26,6 @@
 #define WINDOW          (1ULL << 40)    /* where stage 1 has the data */
 #define SPREAD          8               /* pages of data */
 #define TABLE_PAGES     64              /* enough for the guest's tables */
-#define HOST_ECAP       "/sys/class/iommu/dmar0/intel-iommu/ecap"
 #define ECAP_SLADS      (1ULL << 45)
 #define POLL_US         1000
 #define PATIENCE        10000           /* polls */
@@ -210,10 +209,7 @@ static void build(DirtyTest *d, bool pasids)
 /* Has the host's unit dirty bits? */
 static bool host_tracks(void)
 {
-    g_autofree char *text = NULL;
-
-    return !g_file_get_contents(HOST_ECAP, &text, NULL, NULL) ||
-           g_ascii_strtoull(text, NULL, 16) & ECAP_SLADS;
+    return !vtd_host_has_unit() || vtd_host_register("ecap") & ECAP_SLADS;
 }
 
 static bool setup(DirtyTest *d, const Backing *b, bool pasids,
@@ -743,7 +739,7 @@ int main(int argc, char **argv)
         return 0;
     }
     /* Where there is no unit, rows are only listed: all of them. */
-    if (access(HOST_ECAP, F_OK) || !host_tracks()) {
+    if (!vtd_host_has_unit() || !host_tracks()) {
         qtest_add_func("/intel-iommu/nested/dirty/absent", test_absent);
     }
     if (!host_tracks()) {

@@ -9,22 +9,9 @@
 
 #include "qemu/osdep.h"
 #include "libqos/vtd-migrate.h"
-#include "libqos/patience.h"
 #include "nested-prq-world.h"
 
-static void wait_until_running(QTestState *qts)
-{
-    unsigned polls = 0;
-    bool running;
-
-    do {
-        QDict *reply = qtest_qmp(qts, "{'execute': 'query-status'}");
-
-        running = qdict_get_bool(qdict_get_qdict(reply, "return"), "running");
-        qobject_unref(reply);
-        g_usleep(POLL_US);
-    } while (!running && has_patience(&polls, PATIENCE));
-}
+#define RUNNING_POLLS   2000
 
 /* Saves, ends the QEMU, and goes on in another one. */
 static void move(PrqWorld *w)
@@ -48,7 +35,7 @@ static void move(PrqWorld *w)
     vtd.qts = t->qts;
     *t->vtd = vtd;
     qvtd_load(t->qts, file, "completed");
-    wait_until_running(t->qts);
+    qvtd_await_running(t->qts, RUNNING_POLLS);
     w->dev = (QTestdev) {
         .qts = t->qts, .dev = qpci_device_find(t->pci, w->sid), .bar = bar,
     };
@@ -99,9 +86,7 @@ static void test_answered(void)
 
 int main(int argc, char **argv)
 {
-    if (!nested_test_init(&argc, &argv) ||
-        !nested_test_requires(6, 15, "page requests of a passed-through "
-                              "device")) {
+    if (!prq_test_init(&argc, &argv)) {
         return 0;
     }
     qtest_add_func("/intel-iommu/nested/migrate/page-request", test_outstanding);

@@ -40,57 +40,11 @@ typedef struct MoveTest {
 
 /* QMP */
 
-static char *migration_string(QTestState *qts, const char *key)
-{
-    QDict *reply = qtest_qmp(qts, "{'execute': 'query-migrate'}");
-    QDict *info = qdict_get_qdict(reply, "return");
-    char *value = g_strdup(qdict_get_try_str(info, key) ?: "");
-
-    qobject_unref(reply);
-    return value;
-}
-
 static bool migration_is(QTestState *qts, const char *status)
 {
-    g_autofree char *now = migration_string(qts, "status");
+    g_autofree char *now = qvtd_migration_string(qts, "status");
 
     return g_str_equal(now, status);
-}
-
-static bool migration_ended(QTestState *qts)
-{
-    return migration_is(qts, "completed") || migration_is(qts, "failed");
-}
-
-static void wait_for_end(QTestState *qts, const char *want)
-{
-    g_autofree char *status = NULL;
-    g_autofree char *why = NULL;
-    unsigned polls = 0;
-
-    while (!migration_ended(qts) && has_patience(&polls, PATIENCE)) {
-        g_usleep(POLL_US);
-    }
-    status = migration_string(qts, "status");
-    why = migration_string(qts, "error-desc");
-    if (!g_str_equal(status, want)) {
-        g_test_message("migration %s: %s", status, why);
-    }
-    g_assert_cmpstr(status, ==, want);
-}
-
-static void wait_until_running(QTestState *qts)
-{
-    unsigned polls = 0;
-    bool running;
-
-    do {
-        QDict *reply = qtest_qmp(qts, "{'execute': 'query-status'}");
-
-        running = qdict_get_bool(qdict_get_qdict(reply, "return"), "running");
-        qobject_unref(reply);
-        g_usleep(POLL_US);
-    } while (!running && has_patience(&polls, PATIENCE));
 }
 
 /* Nothing blocks it. */
@@ -341,11 +295,11 @@ static void migrate(MoveTest *from, const char *uri)
     set_speed(qts, 2 * MIB, 1);
     qtest_qmp_assert_success(qts, "{'execute': 'migrate', 'arguments': "
                              "{'uri': %s}}", uri);
-    for (int i = 0; i < 40 && !migration_ended(qts) && !g_test_failed(); i++) {
+    for (int i = 0; i < 40 && !qvtd_migration_ended(qts) && !g_test_failed(); i++) {
         write_some(from);
     }
     set_speed(qts, 0, 2000);
-    wait_for_end(qts, "completed");
+    qvtd_await_migration(qts, "completed", PATIENCE);
     report_numbers(qts);
 }
 
@@ -358,8 +312,8 @@ static void move(MoveTest *m, const char *bdf)
 
     begin_target(m, &from, bdf, uri);
     migrate(&from, uri);
-    wait_for_end(m->p.n.qts, "completed");
-    wait_until_running(m->p.n.qts);
+    qvtd_await_migration(m->p.n.qts, "completed", PATIENCE);
+    qvtd_await_running(m->p.n.qts, PATIENCE);
     take_over(m, &from);
     end_source(&from.p.n);
     unlink(path);
@@ -445,15 +399,15 @@ static void test_fails(gconstpointer data)
     wait_for_pass(&m, 0, 2);
     nested_inject(&m.p.n, row->what);
     start_to_file(&m, uri);
-    wait_for_end(m.p.n.qts, "failed");
+    qvtd_await_migration(m.p.n.qts, "failed", PATIENCE);
     check_nested(&m);
-    wait_until_running(m.p.n.qts);
+    qvtd_await_running(m.p.n.qts, PATIENCE);
     wait_for_pass(&m, 0, runner_passes(&m, 0) + 3);
     write_some(&m);
     stop_runners(&m);
     check_data(&m);
     start_to_file(&m, uri);
-    wait_for_end(m.p.n.qts, "completed");
+    qvtd_await_migration(m.p.n.qts, "completed", PATIENCE);
     unlink(path);
     rmdir(dir);
     nested_teardown(&m.p.n);
@@ -481,8 +435,8 @@ static void check_failed_for_legacy(QTestState *qts)
 {
     g_autofree char *why = NULL;
 
-    wait_for_end(qts, "failed");
-    why = migration_string(qts, "error-desc");
+    qvtd_await_migration(qts, "failed", PATIENCE);
+    why = qvtd_migration_string(qts, "error-desc");
     g_test_message("%s", why);
     g_assert_nonnull(strstr(why, "legacy mode"));
 }
@@ -513,7 +467,7 @@ static void test_legacy(void)
     check_nested(&m);
     set_speed(n->qts, 0, 2000);
     start_to_file(&m, uri);
-    wait_for_end(n->qts, "completed");
+    qvtd_await_migration(n->qts, "completed", PATIENCE);
     unlink(path);
     rmdir(dir);
     nested_teardown(n);

@@ -15,11 +15,6 @@
 
 #define ROUNDS          20
 
-/* QEMU's docs/specs/acpi_pci_hotplug.rst: slots whose device is to go */
-#define PCIHP_BASE      0x0cc0
-#define PCIHP_DOWN      0x04
-#define PCIHP_SELECT    0x10
-
 /* The monitor keeps a copy of @fd by that name. */
 static void give(NestedTest *t, const char *name, int fd)
 {
@@ -140,10 +135,9 @@ static pid_t take_away(const AwayCase *c, const char *bdf)
 /* QEMU asks the guest for it, by ACPI. */
 static void wait_until_asked(NestedTest *t)
 {
-    do {
+    while (!nested_is_to_eject(t->qts)) {
         g_usleep(10000);
-        qtest_outl(t->qts, PCIHP_BASE + PCIHP_SELECT, 0);
-    } while (!(qtest_inl(t->qts, PCIHP_BASE + PCIHP_DOWN) & 1));
+    }
 }
 
 /* The host has its driver back; a device that is removed has its own domain. */

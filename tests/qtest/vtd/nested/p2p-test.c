@@ -27,11 +27,6 @@
 #define ROUNDS          25
 #define STORM           100
 
-/* ACPI PCI hotplug of Q35, QEMU's docs/specs/acpi_pci_hotplug.rst */
-#define PCIHP_BASE      0x0cc0
-#define PCIHP_EJECT     0x08
-#define PCIHP_SELECT    0x10
-
 #define UNREACHABLE     "other devices cannot reach BAR"
 
 typedef struct P2PTest {
@@ -475,13 +470,8 @@ static void test_system_reset(void)
 
 static void unplug(P2PTest *p)
 {
-    QTestState *qts = qts_of(p);
-
     g_clear_pointer(&p->dev, g_free);
-    qtest_qmp_device_del_send(qts, "target");
-    qtest_outl(qts, PCIHP_BASE + PCIHP_SELECT, 0);
-    qtest_outl(qts, PCIHP_BASE + PCIHP_EJECT, 1);
-    qtest_qmp_eventwait(qts, "DEVICE_DELETED");
+    nested_eject(qts_of(p), "target");
 }
 
 static void test_unplug(void)

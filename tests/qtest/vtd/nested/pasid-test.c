@@ -411,11 +411,7 @@ static void test_alias(void)
 /* ECAP.DT of the host's unit */
 static bool host_has_device_tlb(void)
 {
-    g_autofree char *ecap = NULL;
-
-    return g_file_get_contents("/sys/class/iommu/dmar0/intel-iommu/ecap", &ecap,
-                               NULL, NULL) &&
-           strtoull(ecap, NULL, 16) & BIT(2);
+    return vtd_host_register("ecap") & BIT(2);
 }
 
 /* The guest sees ATS or does not; what is before and behind it stays. */

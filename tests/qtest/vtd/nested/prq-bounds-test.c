@@ -194,9 +194,7 @@ static void test_held(void)
 
 int main(int argc, char **argv)
 {
-    if (!nested_test_init(&argc, &argv) ||
-        !nested_test_requires(6, 15, "page requests of a passed-through "
-                              "device")) {
+    if (!prq_test_init(&argc, &argv)) {
         return 0;
     }
     for (int i = 0; i < ARRAY_SIZE(large_rows); i++) {

@@ -29,11 +29,6 @@
 #define ROOT_PORT       "-device pcie-root-port,id=rp,chassis=1,slot=1," \
                         "addr=" stringify(PORT)
 
-/* ACPI PCI hotplug of Q35, QEMU's docs/specs/acpi_pci_hotplug.rst */
-#define PCIHP_BASE      0x0cc0
-#define PCIHP_EJECT     0x08
-#define PCIHP_SELECT    0x10
-
 #define BYTES           64
 
 /* Where the thread enters or leaves the kernel, until it makes a call */
@@ -308,11 +303,7 @@ static void plug(World *w)
 
 static void unplug(World *w)
 {
-    /* As the guest's ACPI code lets slot 0 of the only such bus go */
-    qtest_qmp_device_del_send(w->n.qts, "other");
-    qtest_outl(w->n.qts, PCIHP_BASE + PCIHP_SELECT, 0);
-    qtest_outl(w->n.qts, PCIHP_BASE + PCIHP_EJECT, 1);
-    qtest_qmp_eventwait(w->n.qts, "DEVICE_DELETED");
+    nested_eject(w->n.qts, "other");
     w->has_other = false;
 }
 

@@ -311,11 +311,6 @@ static void test_bypass(void)
     nested_teardown(&t);
 }
 
-/* ACPI PCI hotplug of Q35, QEMU's docs/specs/acpi_pci_hotplug.rst */
-#define PCIHP_BASE      0x0cc0
-#define PCIHP_EJECT     0x08
-#define PCIHP_SELECT    0x10
-
 /* One of two on one HWPT is unplugged while the other one does DMA. */
 static void test_unplug_one(void)
 {
@@ -344,10 +339,7 @@ static void test_unplug_one(void)
 
     qtest_memset(t.qts, PAGE_A, 'A', PAGE);
     qvtd_edu_start_read(&t.edu, IOVA_SRC, PAGE);
-    qtest_qmp_device_del_send(t.qts, "two");
-    qtest_outl(t.qts, PCIHP_BASE + PCIHP_SELECT, 0);
-    qtest_outl(t.qts, PCIHP_BASE + PCIHP_EJECT, 1);
-    qtest_qmp_eventwait(t.qts, "DEVICE_DELETED");
+    nested_eject(t.qts, "two");
     qvtd_edu_finish(&t.edu);
     g_assert_cmpuint(vtd_host_entry(t2.bdf).pgtt, !=, PGTT_NESTED);
     /* What it read meanwhile, and what it does now */

@@ -12,11 +12,6 @@
 #define PORT            3
 #define PORT_BUS        1
 
-/* ACPI PCI hotplug of Q35, QEMU's docs/specs/acpi_pci_hotplug.rst */
-#define PCIHP_BASE      0x0cc0
-#define PCIHP_EJECT     0x08
-#define PCIHP_SELECT    0x10
-
 void nested_flow_start(NestedTest *t, const NestedFlow *flow)
 {
     nested_step(t, TE_OFF);
@@ -79,11 +74,7 @@ char *nested_plug(NestedTest *t)
 void nested_unplug(NestedTest *t)
 {
     g_clear_pointer(&t->edu.dev, g_free);
-    /* As the guest's ACPI code lets slot 0 of the only such bus go */
-    qtest_qmp_device_del_send(t->qts, "dev");
-    qtest_outl(t->qts, PCIHP_BASE + PCIHP_SELECT, 0);
-    qtest_outl(t->qts, PCIHP_BASE + PCIHP_EJECT, 1);
-    qtest_qmp_eventwait(t->qts, "DEVICE_DELETED");
+    nested_eject(t->qts, "dev");
 }
 
 static int64_t succeeded(NestedTest *t, const char *ioctl_name)

@@ -14,6 +14,13 @@
 
 #define BYTES           64
 
+bool prq_test_init(int *argc, char ***argv)
+{
+    return nested_test_init(argc, argv) &&
+           nested_test_requires(6, 15, "page requests of a passed-through "
+                                "device");
+}
+
 static bool has_pasid(const PrqWorld *w)
 {
     return w->pasid != QTESTDEV_NO_PASID;

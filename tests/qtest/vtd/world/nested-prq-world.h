@@ -38,6 +38,8 @@ typedef struct PrqWorld {
     const char *more;       /* further devices, or NULL */
 } PrqWorld;
 
+/* nested_test_init(), and the kernel has what page requests require. */
+bool prq_test_init(int *argc, char ***argv);
 /*
  * From QEMU to a device that may ask for pages, with a queue for it.
  * @pqs: the queue has PRQ_SMALL << @pqs entries

@@ -375,6 +375,26 @@ void nested_teardown(NestedTest *t)
     qvtd_quit(t->qts);
 }
 
+/* ACPI PCI hotplug of Q35, QEMU's docs/specs/acpi_pci_hotplug.rst */
+#define PCIHP_BASE      0x0cc0
+#define PCIHP_DOWN      0x04
+#define PCIHP_EJECT     0x08
+#define PCIHP_SELECT    0x10
+
+void nested_eject(QTestState *qts, const char *id)
+{
+    qtest_qmp_device_del_send(qts, id);
+    qtest_outl(qts, PCIHP_BASE + PCIHP_SELECT, 0);
+    qtest_outl(qts, PCIHP_BASE + PCIHP_EJECT, 1);
+    qtest_qmp_eventwait(qts, "DEVICE_DELETED");
+}
+
+bool nested_is_to_eject(QTestState *qts)
+{
+    qtest_outl(qts, PCIHP_BASE + PCIHP_SELECT, 0);
+    return qtest_inl(qts, PCIHP_BASE + PCIHP_DOWN) & 1;
+}
+
 /* QEMU's messages */
 
 void nested_log_begin(NestedLog *log)

@@ -145,6 +145,13 @@ void nested_setup_device(NestedTest *t, uint8_t bus, uint8_t devfn);
 /* A bridge at @sid that leads to buses @bus to @last; memory for BARs there */
 void nested_setup_bridge(NestedTest *t, uint16_t sid, uint8_t bus,
                          uint8_t last);
+/*
+ * Unplugs @id as the guest's ACPI code does: it lets slot 0 of the only bus with
+ * hot-plug go, and QEMU is done when this returns.
+ */
+void nested_eject(QTestState *qts, const char *id);
+/* Does QEMU ask the guest for what is in that slot? */
+bool nested_is_to_eject(QTestState *qts);
 /* Resets the bus behind the bridge at @sid. */
 void nested_reset_bus(NestedTest *t, uint16_t sid);
 /* Queue, root table, and stage-1 tables A and B; translation is off. */
