@@ -75,6 +75,11 @@ void qvtd_load(QTestState *qts, const char *file, const char *want)
 {
     g_autofree char *uri = g_strdup_printf("file:%s", file);
 
+    qvtd_load_uri(qts, uri, want);
+}
+
+void qvtd_load_uri(QTestState *qts, const char *uri, const char *want)
+{
     qtest_qmp_assert_success(qts, "{'execute': 'migrate-incoming', "
                              "'arguments': {'uri': %s, 'exit-on-error': "
                              "false}}", uri);

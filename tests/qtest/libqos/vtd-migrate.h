@@ -26,6 +26,8 @@ void qvtd_save(QTestState *qts, const char *file);
  * @want: how that ends, "completed" or "failed"
  */
 void qvtd_load(QTestState *qts, const char *file, const char *want);
+/* The same, from where @uri says, as "migrate-incoming" has it */
+void qvtd_load_uri(QTestState *qts, const char *uri, const char *want);
 
 /*
  * Return: of the reasons why the machine cannot migrate the first that has

@@ -43,6 +43,20 @@ void qvtd_init(QVTD *v, QTestState *qts, uint64_t start, uint64_t end)
     v->status = qvtd_alloc(v, 1);
 }
 
+void qvtd_resume(QVTD *v, QTestState *qts, uint64_t start, uint64_t end)
+{
+    uint64_t iqa;
+
+    *v = (QVTD) { .qts = qts, .next = start, .end = end };
+    iqa = qvtd_readq(v, DMAR_IQA_REG);
+    v->root = qvtd_readq(v, DMAR_RTADDR_REG) & ~0xfffULL;
+    v->queue = iqa & ~0xfffULL;
+    v->queue_order = iqa & 7;
+    v->narrow = !(iqa & VTD_IQA_DW_MASK);
+    v->tail = qvtd_readq(v, DMAR_IQT_REG) >> (v->narrow ? 4 : 5);
+    v->status = qvtd_alloc(v, 1);
+}
+
 char *qvtd_unit_props(const char *props)
 {
     const char *more = getenv("VTD_TEST_PROPS");

@@ -31,6 +31,12 @@ typedef struct QVTD {
 void qvtd_init(QVTD *v, QTestState *qts, uint64_t start, uint64_t end);
 
 /*
+ * Of a unit whose state was loaded, as its registers say; tables to come are
+ * built in [@start, @end).
+ */
+void qvtd_resume(QVTD *v, QTestState *qts, uint64_t start, uint64_t end);
+
+/*
  * Properties of a unit: @props, and those that the environment adds to all with
  * ecap-nest=on (VTD_TEST_PROPS).  Freed by the caller.
  */

@@ -9,7 +9,9 @@
 
 #include "qemu/osdep.h"
 #include "qemu/bswap.h"
+#include "hw/i386/intel_iommu_internal.h"
 #include "libqos/pci-pc.h"
+#include "libqos/vtd-migrate.h"
 #include "walk-world.h"
 
 #define POOL_START      0x01000000ULL
@@ -17,6 +19,9 @@
 #define SCRATCH         0x05000000ULL
 #define DATA_PAGE_ADDR  0x09123000ULL       /* not the first of a 2M page */
 #define OTHER_PAGE_ADDR 0x0b123000ULL
+#define NOTE            0x0c000000ULL       /* world_save(): a WorldNote */
+#define LATER_START     0x0d000000ULL       /* tables of one that was loaded */
+#define LATER_END       0x0e000000ULL
 /* All are multiples of 1 GiB: the place in a page of any size stays. */
 #define S2_SHIFT        0x40000000ULL       /* data: GPA - address in RAM */
 #define S1_TABLE_SHIFT  0x80000000ULL       /* tables: the same */
@@ -24,6 +29,18 @@
 #define PATTERN_BYTES   16
 static const char pattern[PATTERN_BYTES] = "both stages, yes";
 static const char content[PATTERN_BYTES] = "what RAM held...";
+
+/*
+ * What a saved world tells the one that it becomes; in the stream, so little
+ * endian and never changed.
+ */
+typedef struct WorldNote {
+    uint64_t magic;
+    uint64_t iova, gpa, data, other;
+    uint64_t s1_leaf;       /* the slot */
+    uint64_t rtaddr;        /* the register */
+} WorldNote;
+#define NOTE_MAGIC      0x65746f6e20647476ULL
 
 static void world_map_nested(World *w, const WorldSetup *setup)
 {
@@ -120,27 +137,30 @@ static void world_load_pattern(World *w)
     qvtd_edu_read(&w->edu, SCRATCH, PATTERN_BYTES);
 }
 
-static void world_boot(World *w, const char *props)
+static void world_boot(World *w, const WorldSetup *setup, const char *more)
 {
     g_autofree char *rom = world_rom_file();
-    g_autofree char *unit = qvtd_unit_props(props);
+    g_autofree char *unit = qvtd_unit_props(setup->props);
 
-    w->qts = qtest_initf("-M q35 -m 256M -nodefaults -vga none "
+    w->qts = qtest_initf("-M %s -m 256M -nodefaults -vga none "
                          "-bios %s -device intel-iommu,%s "
-                         "-device edu,addr=4,dma_mask=0xffffffffffffffff",
-                         rom, unit);
+                         "-device edu,addr=4,dma_mask=0xffffffffffffffff %s",
+                         setup->machine, rom, unit, more);
     unlink(rom);
     w->bus = qpci_new_pc(w->qts, NULL);
-    qvtd_init(&w->vtd, w->qts, POOL_START, POOL_END);
+}
+
+static void world_find_edu(World *w)
+{
     qvtd_edu_init(&w->edu, &w->vtd,
                   qpci_device_find(w->bus, QPCI_DEVFN(4, 0)));
-    world_load_pattern(w);
 }
 
 static WorldSetup with_defaults(const WorldSetup *given)
 {
     WorldSetup setup = *given;
 
+    setup.machine = setup.machine ?: "q35";
     setup.props = setup.props ?: "ecap-nest=on";
     setup.pgtt = setup.pgtt ?: 3;
     setup.s1_lg2 = setup.s1_lg2 ?: 12;
@@ -156,7 +176,10 @@ void world_start(World *w, const WorldSetup *given)
     WorldSetup setup = with_defaults(given);
 
     *w = (World) { .pgtt = setup.pgtt };
-    world_boot(w, setup.props);
+    world_boot(w, &setup, "");
+    qvtd_init(&w->vtd, w->qts, POOL_START, POOL_END);
+    world_find_edu(w);
+    world_load_pattern(w);
     world_map(w, &setup);
     world_bind(w, &setup);
 }
@@ -169,6 +192,52 @@ void world_rebuild(World *w, const WorldSetup *given)
     world_load_pattern(w);
     world_map(w, &setup);
     world_bind(w, &setup);
+}
+
+void world_save(World *w, const char *file)
+{
+    const WorldNote note = {
+        .magic = cpu_to_le64(NOTE_MAGIC),
+        .iova = cpu_to_le64(w->iova),
+        .gpa = cpu_to_le64(w->gpa),
+        .data = cpu_to_le64(w->data),
+        .other = cpu_to_le64(w->other),
+        .s1_leaf = cpu_to_le64(w->slot[S1_LEAF]),
+        .rtaddr = cpu_to_le64(qvtd_readq(&w->vtd, DMAR_RTADDR_REG)),
+    };
+
+    qtest_memwrite(w->qts, NOTE, &note, sizeof(note));
+    qvtd_save(w->qts, file);
+}
+
+static void world_read_note(World *w)
+{
+    WorldNote note;
+
+    qtest_memread(w->qts, NOTE, &note, sizeof(note));
+    g_assert_cmphex(le64_to_cpu(note.magic), ==, NOTE_MAGIC);
+    w->iova = le64_to_cpu(note.iova);
+    w->gpa = le64_to_cpu(note.gpa);
+    w->data = le64_to_cpu(note.data);
+    w->other = le64_to_cpu(note.other);
+    w->slot[S1_LEAF] = le64_to_cpu(note.s1_leaf);
+    g_assert_cmphex(qvtd_readq(&w->vtd, DMAR_RTADDR_REG), ==,
+                    le64_to_cpu(note.rtaddr));
+}
+
+void world_load(World *w, const WorldSetup *given, const char *uri)
+{
+    WorldSetup setup = with_defaults(given);
+
+    *w = (World) { .pgtt = setup.pgtt };
+    world_boot(w, &setup, "-incoming defer");
+    qvtd_load_uri(w->qts, uri, "completed");
+    qvtd_resume(&w->vtd, w->qts, LATER_START, LATER_END);
+    world_read_note(w);
+    world_find_edu(w);
+    /* Through the tables: translation is on. */
+    qtest_memwrite(w->qts, w->data, pattern, PATTERN_BYTES);
+    qvtd_edu_read(&w->edu, w->iova, PATTERN_BYTES);
 }
 
 void world_edit(World *w, Where where, uint64_t clear, uint64_t set)

@@ -11,6 +11,7 @@
 
 /* What a case starts from; zeroes mean the default in brackets. */
 typedef struct WorldSetup {
+    const char *machine;    /* [q35] */
     const char *props;      /* of intel-iommu [ecap-nest=on] */
     unsigned pgtt;          /* [3, nested] */
     unsigned s1_lg2;        /* page sizes [12] */
@@ -75,6 +76,15 @@ void world_start(World *w, const WorldSetup *setup);
 void world_rebuild(World *w, const WorldSetup *setup);
 void world_translate(World *w);
 void world_stop(World *w);
+
+/* Translation is on, and its wait descriptors are done. */
+void world_save(World *w, const char *file);
+/*
+ * A machine of such properties, by the state that world_save() made.  Of the
+ * slots only S1_LEAF is known; world_rebuild() is not for it.
+ * @uri: as "migrate-incoming" has it
+ */
+void world_load(World *w, const WorldSetup *setup, const char *uri);
 
 /*
  * Nothing runs the firmware.  Its ROM, at the end of the first 4 GiB, is where
