@@ -47,20 +47,25 @@ static const struct {
 
 #define TESTDEV_STATE_SIZE	(0x10 + 0x400 + 0x800 + SZ_64K)
 
-/* One way through the state; the file outlives what it is for. */
+/*
+ * One way through the state; the file outlives what it is for.  PRE_COPY puts a
+ * state of the running device before the one that counts, which is the last.
+ */
 struct testdev_stream {
 	struct file *file;
 	struct mutex lock;	/* all below */
-	bool closed;		/* the device left the state that has it */
+	bool closed;		/* the device left the states that have it */
+	bool precopy;		/* the device runs: another state follows */
 	size_t at;
-	u32 data[TESTDEV_STATE_SIZE / sizeof(u32)];
+	size_t end;		/* of what is there to read, or may be written */
+	u32 data[2 * TESTDEV_STATE_SIZE / sizeof(u32)];
 };
 
 struct testdev {
 	struct vfio_pci_core_device core;
 	struct mutex lock;	/* state, stream */
 	enum vfio_device_mig_state state;
-	struct testdev_stream *stream;	/* of STOP_COPY and of RESUMING */
+	struct testdev_stream *stream;	/* of PRE_COPY to STOP_COPY, or RESUMING */
 	unsigned long was_reset;	/* bit 0, and nobody took note of it yet */
 	void __iomem *bar;		/* BAR 0 */
 };
@@ -80,7 +85,9 @@ static ssize_t testdev_stream_read(struct file *file, char __user *buf,
 	guard(mutex)(&s->lock);
 	if (s->closed)
 		return -ENODEV;
-	len = min(len, sizeof(s->data) - s->at);
+	if (s->at == s->end && s->precopy)
+		return -ENOMSG;
+	len = min(len, s->end - s->at);
 	if (copy_to_user(buf, (u8 *)s->data + s->at, len))
 		return -EFAULT;
 	s->at += len;
@@ -95,12 +102,38 @@ static ssize_t testdev_stream_write(struct file *file, const char __user *buf,
 	guard(mutex)(&s->lock);
 	if (s->closed)
 		return -ENODEV;
-	if (len > sizeof(s->data) - s->at)
+	if (len > s->end - s->at)
 		return -EINVAL;
 	if (copy_from_user((u8 *)s->data + s->at, buf, len))
 		return -EFAULT;
 	s->at += len;
 	return len;
+}
+
+/* What of the first state is not read yet; what changes meanwhile is not known. */
+static long testdev_stream_ioctl(struct file *file, unsigned int cmd,
+				 unsigned long arg)
+{
+	struct testdev_stream *s = file->private_data;
+	const size_t size = offsetofend(struct vfio_precopy_info, dirty_bytes);
+	struct vfio_precopy_info info;
+
+	if (cmd != VFIO_MIG_GET_PRECOPY_INFO)
+		return -ENOTTY;
+	if (copy_from_user(&info, (void __user *)arg, size))
+		return -EFAULT;
+	if (info.argsz < size)
+		return -EINVAL;
+	info.flags = 0;
+	info.dirty_bytes = 0;
+	scoped_guard(mutex, &s->lock) {
+		if (s->closed)
+			return -ENODEV;
+		if (!s->precopy)
+			return -EINVAL;
+		info.initial_bytes = s->end - s->at;
+	}
+	return copy_to_user((void __user *)arg, &info, size) ? -EFAULT : 0;
 }
 
 static int testdev_stream_release(struct inode *inode, struct file *file)
@@ -112,6 +145,8 @@ static int testdev_stream_release(struct inode *inode, struct file *file)
 static const struct file_operations testdev_save_fops = {
 	.owner = THIS_MODULE,
 	.read = testdev_stream_read,
+	.unlocked_ioctl = testdev_stream_ioctl,
+	.compat_ioctl = compat_ptr_ioctl,
 	.release = testdev_stream_release,
 };
 
@@ -228,16 +263,29 @@ static void testdev_take_note_of_reset(struct testdev *t)
 	}
 }
 
-static struct file *testdev_start_save(struct testdev *t)
+static struct file *testdev_start_save(struct testdev *t, bool precopy)
 {
 	struct testdev_stream *s = testdev_stream_new(&testdev_save_fops,
 						      O_RDONLY);
 
 	if (IS_ERR(s))
 		return ERR_CAST(s);
+	s->precopy = precopy;
 	testdev_save(t, s->data);
+	s->end = TESTDEV_STATE_SIZE;
 	t->stream = s;
 	return get_file(s->file);
+}
+
+/* The state that counts, after the one of PRE_COPY */
+static void testdev_finish_save(struct testdev *t)
+{
+	struct testdev_stream *s = t->stream;
+
+	guard(mutex)(&s->lock);
+	testdev_save(t, s->data + s->end / sizeof(u32));
+	s->end += TESTDEV_STATE_SIZE;
+	s->precopy = false;
 }
 
 static struct file *testdev_start_load(struct testdev *t)
@@ -247,6 +295,7 @@ static struct file *testdev_start_load(struct testdev *t)
 
 	if (IS_ERR(s))
 		return ERR_CAST(s);
+	s->end = sizeof(s->data);
 	t->stream = s;
 	return get_file(s->file);
 }
@@ -254,35 +303,50 @@ static struct file *testdev_start_load(struct testdev *t)
 static int testdev_finish_load(struct testdev *t)
 {
 	struct testdev_stream *s = t->stream;
+	const u32 *last = s->data;
 	int ret = 0;
 
 	mutex_lock(&s->lock);
-	if (s->at != sizeof(s->data) || s->data[0] != TESTDEV_MAGIC)
+	if (s->at == sizeof(s->data))
+		last += TESTDEV_STATE_SIZE / sizeof(u32);
+	else if (s->at != TESTDEV_STATE_SIZE)
 		ret = -EINVAL;
-	else
-		testdev_load(t, s->data);
+	if (!ret && *last != TESTDEV_MAGIC)
+		ret = -EINVAL;
+	if (!ret)
+		testdev_load(t, last);
 	mutex_unlock(&s->lock);
 	testdev_stream_close(t);
 	return ret;
 }
 
-/* One arc, as vfio_mig_get_next_state() has it with P2P and without PRE_COPY */
+/* One arc, as vfio_mig_get_next_state() has it with P2P and PRE_COPY */
 static struct file *testdev_step(struct testdev *t,
 				 enum vfio_device_mig_state to)
 {
 	switch (t->state << 8 | to) {
 	case VFIO_DEVICE_STATE_RUNNING << 8 | VFIO_DEVICE_STATE_RUNNING_P2P:
+	case VFIO_DEVICE_STATE_PRE_COPY << 8 | VFIO_DEVICE_STATE_PRE_COPY_P2P:
 		testdev_set(t, TESTDEV_STOP);
 		return NULL;
 	case VFIO_DEVICE_STATE_RUNNING_P2P << 8 | VFIO_DEVICE_STATE_RUNNING:
+	case VFIO_DEVICE_STATE_PRE_COPY_P2P << 8 | VFIO_DEVICE_STATE_PRE_COPY:
 		testdev_set(t, 0);
 		return NULL;
 	/* It is stopped by itself, and nobody else writes to a stopped one. */
 	case VFIO_DEVICE_STATE_RUNNING_P2P << 8 | VFIO_DEVICE_STATE_STOP:
 	case VFIO_DEVICE_STATE_STOP << 8 | VFIO_DEVICE_STATE_RUNNING_P2P:
 		return NULL;
+	case VFIO_DEVICE_STATE_RUNNING << 8 | VFIO_DEVICE_STATE_PRE_COPY:
+	case VFIO_DEVICE_STATE_RUNNING_P2P << 8 | VFIO_DEVICE_STATE_PRE_COPY_P2P:
+		return testdev_start_save(t, true);
 	case VFIO_DEVICE_STATE_STOP << 8 | VFIO_DEVICE_STATE_STOP_COPY:
-		return testdev_start_save(t);
+		return testdev_start_save(t, false);
+	case VFIO_DEVICE_STATE_PRE_COPY_P2P << 8 | VFIO_DEVICE_STATE_STOP_COPY:
+		testdev_finish_save(t);
+		return NULL;
+	case VFIO_DEVICE_STATE_PRE_COPY << 8 | VFIO_DEVICE_STATE_RUNNING:
+	case VFIO_DEVICE_STATE_PRE_COPY_P2P << 8 | VFIO_DEVICE_STATE_RUNNING_P2P:
 	case VFIO_DEVICE_STATE_STOP_COPY << 8 | VFIO_DEVICE_STATE_STOP:
 		testdev_stream_close(t);
 		return NULL;
@@ -354,7 +418,8 @@ static int testdev_init(struct vfio_device *vdev)
 	struct testdev *t = to_testdev(vdev);
 
 	mutex_init(&t->lock);
-	vdev->migration_flags = VFIO_MIGRATION_STOP_COPY | VFIO_MIGRATION_P2P;
+	vdev->migration_flags = VFIO_MIGRATION_STOP_COPY |
+				VFIO_MIGRATION_P2P | VFIO_MIGRATION_PRE_COPY;
 	vdev->mig_ops = &testdev_migration_ops;
 	return vfio_pci_core_init_dev(vdev);
 }

@@ -18,6 +18,8 @@ typedef struct QTestdev {
 } QTestdev;
 
 #define QTESTDEV_NO_PASID   UINT32_MAX
+/* What its driver saves: identification, channels, log and memory */
+#define QTESTDEV_STATE_SIZE (0x10 + 0x400 + 0x800 + 0x10000)
 
 /* What qtestdev_enable turns on, beside bus mastering */
 #define QTESTDEV_PASID      (1u << 0)   /* with its execute and privilege */

@@ -13,6 +13,7 @@
 #include <linux/vfio.h>
 #include "qapi/error.h"
 #include "hw/vfio/vfio-common.h"
+#include "migration/blocker.h"
 #include "nvtd/base.h"
 
 #define VFIOContainer               VFIOContainerBase
@@ -113,11 +114,17 @@ vfio_iommufd_cpr_unregister_container(VFIOIOMMUFDContainer *container)
     vfio_cpr_unregister_container(VFIO_IOMMU(container));
 }
 
-/* QEMU 10.0 does not hand an iommufd to its successor. */
+/*
+ * QEMU 10.0 does not hand an iommufd to its successor, and has migration mode
+ * cpr-transfer all the same.
+ */
 static inline bool vfio_iommufd_cpr_register_iommufd(IOMMUFDBackend *be,
                                                      Error **errp)
 {
-    return true;
+    error_setg(&be->cpr_blocker, "an iommufd cannot be handed to another "
+               "QEMU: use another migration mode than cpr-transfer");
+    return !migrate_add_blocker_modes(&be->cpr_blocker, errp,
+                                      MIG_MODE_CPR_TRANSFER, -1);
 }
 
 static inline void vfio_iommufd_cpr_unregister_device(VFIODevice *vbasedev)
@@ -126,6 +133,7 @@ static inline void vfio_iommufd_cpr_unregister_device(VFIODevice *vbasedev)
 
 static inline void vfio_iommufd_cpr_unregister_iommufd(IOMMUFDBackend *be)
 {
+    migrate_del_blocker(&be->cpr_blocker);
 }
 
 #endif

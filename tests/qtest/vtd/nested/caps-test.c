@@ -13,6 +13,7 @@
 #include "hw/i386/intel_iommu_internal.h"
 #include "hw/pci/pci_regs.h"
 #include "qobject/qdict.h"
+#include "libqos/vtd-migrate.h"
 #include "nested-steps.h"
 
 #define CAP_FS1GP       (1ULL << 56)
@@ -37,6 +38,7 @@ typedef struct Ask {
     Caps caps;
 } Ask;
 
+/* The first is what a vIOMMU has by itself. */
 static const Ask asks[] = {
     { "default", "", { .fs1gp = true, .srs = true, .smpwc = true } },
     { "no-srs", ",x-srs=off", { .fs1gp = true, .smpwc = true } },
@@ -176,32 +178,62 @@ static char *refusal(Caps told, Caps host)
     return NULL;
 }
 
-/* Plugged into a guest that was told all that was asked for */
-static void test_plug(gconstpointer data)
+/* A device for a guest that was told so */
+static void plug(NestedTest *t, Caps told)
 {
-    const Ask *ask = data;
-    g_autofree char *message = refusal(ask->caps, host_caps());
+    g_autofree char *message = refusal(told, host_caps());
     const char *bdf = vtd_host_device();
     QDict *error;
-    NestedTest t;
 
-    start(&t, ask, ROOT_PORT);
-    check_guest(&t, ask->caps);
+    check_guest(t, told);
     if (message) {
         error = qtest_qmp_assert_failure_ref(
-            t.qts, "{'execute': 'device_add', 'arguments': {'driver': "
+            t->qts, "{'execute': 'device_add', 'arguments': {'driver': "
             "'vfio-pci', 'host': %s, 'iommufd': 'iommufd0', 'bus': 'rp'}}",
             bdf);
         g_test_message("%s", qdict_get_str(error, "desc"));
         g_assert_nonnull(strstr(qdict_get_str(error, "desc"), message));
         qobject_unref(error);
     } else {
-        qtest_qmp_device_add(t.qts, "vfio-pci", "dev", "{'host': %s, "
+        qtest_qmp_device_add(t->qts, "vfio-pci", "dev", "{'host': %s, "
                              "'iommufd': 'iommufd0', 'bus': 'rp'}", bdf);
-        nested_check_host(&t, PGTT_STAGE2, 0);
+        nested_check_host(t, PGTT_STAGE2, 0);
     }
     /* The guest has seen them: nothing changes under it. */
-    check_guest(&t, ask->caps);
+    check_guest(t, told);
+}
+
+/* Plugged into a guest that was told all that was asked for */
+static void test_plug(gconstpointer data)
+{
+    const Ask *ask = data;
+    NestedTest t;
+
+    start(&t, ask, ROOT_PORT);
+    plug(&t, ask->caps);
+    nested_teardown(&t);
+}
+
+/*
+ * Plugged after a state came, into a vIOMMU that has more than the guest was
+ * told where that was: what it was told counts.
+ */
+static void test_plug_loaded(gconstpointer data)
+{
+    const Ask *ask = data;
+    g_autofree char *dir = g_dir_make_tmp("caps-XXXXXX", NULL);
+    g_autofree char *file = g_build_filename(dir, "state", NULL);
+    NestedTest from, t;
+
+    start(&from, ask, ROOT_PORT);
+    qvtd_save(from.qts, file);
+    nested_teardown(&from);
+
+    start(&t, ask->caps.fs5lp ? ask : &asks[0], ROOT_PORT " -incoming defer");
+    qvtd_load(t.qts, file, "completed");
+    unlink(file);
+    rmdir(dir);
+    plug(&t, ask->caps);
     nested_teardown(&t);
 }
 
@@ -272,9 +304,10 @@ int main(int argc, char **argv)
             "/intel-iommu/nested/caps/%s", asks[i].name);
         g_autofree char *plug = g_strdup_printf(
             "/intel-iommu/nested/caps/%s/plug", asks[i].name);
-
         g_autofree char *incoming = g_strdup_printf(
             "/intel-iommu/nested/caps/%s/plug-incoming", asks[i].name);
+        g_autofree char *loaded = g_strdup_printf(
+            "/intel-iommu/nested/caps/%s/plug-loaded", asks[i].name);
 
         /* Or QEMU would not start: host-4-level of tests/hostvm/refusals. */
         if (!asks[i].caps.fs5lp || host_may_have_five_levels()) {
@@ -282,6 +315,7 @@ int main(int argc, char **argv)
             qtest_add_data_func(incoming, &asks[i], test_plug_incoming);
         }
         qtest_add_data_func(plug, &asks[i], test_plug);
+        qtest_add_data_func(loaded, &asks[i], test_plug_loaded);
     }
     if (host_may_have_five_levels()) {
         qtest_add_func("/intel-iommu/nested/caps/five-level/dma",

@@ -69,6 +69,21 @@ static void save(Saved *s, bool behind, void (*change)(NestedTest *t))
     save_props(s, "nested=on", behind, change);
 }
 
+/* The guest's tables are where they were. */
+static void load_into(NestedTest *t, Saved *s, const char *want)
+{
+    s->v.qts = t->qts;
+    *t->vtd = s->v;
+    t->bus = s->t.bus;
+    t->devfn = s->t.devfn;
+    t->entry = s->t.entry;
+    t->context = s->t.context;
+    memcpy(t->tables, s->t.tables, sizeof(t->tables));
+    qvtd_load(t->qts, s->file, want);
+    unlink(s->file);
+    g_free(s->file);
+}
+
 /* Another QEMU, with the device, which loads the state */
 static void load(NestedTest *t, Saved *s, const char *props, const char *want)
 {
@@ -78,18 +93,8 @@ static void load(NestedTest *t, Saved *s, const char *props, const char *want)
         s->t.bus ? "bus=rp" : "addr=" stringify(SLOT));
 
     nested_start_props(t, props, devices);
-    s->v.qts = t->qts;
-    *t->vtd = s->v;
-    t->bus = s->t.bus;
-    t->devfn = s->t.devfn;
-    t->entry = s->t.entry;
-    t->context = s->t.context;
-    memcpy(t->tables, s->t.tables, sizeof(t->tables));
     nested_check_host(t, PGTT_STAGE2, 0);
-
-    qvtd_load(t->qts, s->file, want);
-    unlink(s->file);
-    g_free(s->file);
+    load_into(t, s, want);
 }
 
 /* The slot was saved without a device, so it is loaded with its power off. */
@@ -220,6 +225,64 @@ static void test_told_less(void)
     nested_teardown(&t);
 }
 
+/*
+ * Unplugged, moved, plugged: a device whose driver in the host cannot migrate
+ * leaves before, and another comes when the guest runs elsewhere.
+ */
+
+#define BLOCKED_BY "VFIO migration is not supported in kernel"
+
+static void start_with_device(NestedTest *t)
+{
+    g_autofree char *devices = g_strdup_printf(
+        ROOT_PORT "-device vfio-pci,id=dev,host=%s,iommufd=iommufd0,bus=rp",
+        vtd_host_device());
+
+    nested_start_props(t, "nested=on", devices);
+    nested_setup_bridge(t, PORT << 3, BEHIND_BUS, BEHIND_BUS);
+    nested_setup_device(t, BEHIND_BUS, 0);
+    nested_build_tables(t);
+    nested_step(t, SET_A);
+    nested_step(t, TE_ON);
+    nested_check_host(t, PGTT_NESTED, t->tables[TABLE_A].root);
+    nested_check_dma(t, TO_A);
+}
+
+static void save_unplugged(Saved *s)
+{
+    NestedTest *t = &s->t;
+    int fd = g_file_open_tmp("nested-XXXXXX", &s->file, NULL);
+    g_autofree char *reason = NULL;
+
+    g_assert_cmpint(fd, >=, 0);
+    close(fd);
+    start_with_device(t);
+    reason = qvtd_blocked_by(t->qts, BLOCKED_BY);
+    g_assert_nonnull(reason);
+    g_clear_pointer(&t->edu.dev, g_free);
+    nested_eject(t->qts, "dev");
+    g_assert_null(qvtd_blocked_by(t->qts, ""));
+    qvtd_save(t->qts, s->file);
+    s->v = *t->vtd;
+    nested_teardown(t);
+    t->vtd = &s->v;
+}
+
+static void test_unplugged(void)
+{
+    NestedTest t;
+    Saved s;
+
+    save_unplugged(&s);
+    nested_start_props(&t, "nested=on", ROOT_PORT "-incoming defer");
+    load_into(&t, &s, "completed");
+
+    qtest_qmp_device_add(t.qts, "vfio-pci", "dev", "{'host': %s, "
+                         "'iommufd': 'iommufd0', 'bus': 'rp'}", t.bdf);
+    check_works(&t);
+    nested_teardown(&t);
+}
+
 /* In one QEMU: saved, plugged, loaded */
 
 #define JOB_FILE    "{'execute': 'blockdev-create', 'arguments': {'job-id': " \
@@ -307,6 +370,7 @@ int main(int argc, char **argv)
     qtest_add_func("/intel-iommu/nested/load/mode-set", test_mode_set);
     qtest_add_func("/intel-iommu/nested/load/told-more", test_told_more);
     qtest_add_func("/intel-iommu/nested/load/told-less", test_told_less);
+    qtest_add_func("/intel-iommu/nested/load/unplugged", test_unplugged);
     qtest_add_func("/intel-iommu/nested/load/snapshot", test_snapshot);
 
     return nested_test_run();

@@ -277,13 +277,17 @@ static void report_numbers(QTestState *qts)
     QDict *reply = qtest_qmp(qts, "{'execute': 'query-migrate'}");
     QDict *info = qdict_get_qdict(reply, "return");
     QDict *ram = qdict_get_qdict(info, "ram");
+    int64_t state = qdict_get_int(qdict_get_qdict(info, "vfio"), "transferred");
 
     g_test_message("downtime %" PRId64 " ms, %" PRId64 " rounds, %" PRId64
-                   " pages, %" PRId64 " bytes of RAM",
+                   " pages, %" PRId64 " bytes of RAM, %" PRId64 " of the "
+                   "device's state",
                    qdict_get_try_int(info, "downtime", -1),
                    qdict_get_try_int(ram, "dirty-sync-count", -1),
                    qdict_get_try_int(ram, "normal", -1),
-                   qdict_get_try_int(ram, "transferred", -1));
+                   qdict_get_try_int(ram, "transferred", -1), state);
+    /* Of the device that runs, and of the one that was stopped */
+    g_assert_cmpint(state, ==, 2 * QTESTDEV_STATE_SIZE);
     qobject_unref(reply);
 }
 
@@ -473,6 +477,74 @@ static void test_legacy(void)
     nested_teardown(n);
 }
 
+/* Modes in which another QEMU takes over on the same host */
+typedef struct ModeRow {
+    const char *mode;
+    const char *blocked_by;     /* in query-migrate, or NULL: by nothing */
+    const char *fails_by;
+} ModeRow;
+
+static const ModeRow mode_rows[] = {
+    { "cpr-reboot", NULL, "only supports cpr-reboot for runstate suspended" },
+    { "cpr-transfer", "iommufd" },
+    { "cpr-exec", "iommufd" },
+};
+
+static bool set_mode(QTestState *qts, const char *mode)
+{
+    QDict *reply = qtest_qmp(qts, "{'execute': 'migrate-set-parameters', "
+                             "'arguments': {'mode': %s}}", mode);
+    bool known = !qdict_haskey(reply, "error");
+
+    qobject_unref(reply);
+    return known;
+}
+
+static void check_mode(MoveTest *m, const ModeRow *row)
+{
+    QTestState *qts = m->p.n.qts;
+    g_autofree char *reason = qvtd_blocked_by(qts, row->blocked_by ?: "");
+
+    if (row->blocked_by) {
+        g_assert_nonnull(reason);
+        g_test_message("%s", reason);
+    } else {
+        g_autofree char *why = NULL;
+
+        g_assert_null(reason);
+        start_to_file(m, "exec:cat >/dev/null");
+        qvtd_await_migration(qts, "failed", PATIENCE);
+        why = qvtd_migration_string(qts, "error-desc");
+        g_test_message("%s", why);
+        g_assert_nonnull(strstr(why, row->fails_by));
+    }
+}
+
+/* Refused by name, and the guest runs on; by the usual mode it can go. */
+static void test_mode(gconstpointer data)
+{
+    const ModeRow *row = data;
+    QTestState *qts;
+    MoveTest m;
+
+    setup(&m, false);
+    qts = m.p.n.qts;
+    if (set_mode(qts, row->mode)) {
+        check_mode(&m, row);
+        qvtd_await_running(qts, PATIENCE);
+        check_nested(&m);
+        g_assert_true(set_mode(qts, "normal"));
+        start_to_file(&m, "exec:cat >/dev/null");
+        qvtd_await_migration(qts, "completed", PATIENCE);
+    } else {
+        g_autofree char *reason = g_strdup_printf("this QEMU has no mode %s",
+                                                  row->mode);
+
+        g_test_skip(reason);
+    }
+    nested_teardown(&m.p.n);
+}
+
 int main(int argc, char **argv)
 {
     if (!nested_test_init(&argc, &argv)) {
@@ -487,6 +559,12 @@ int main(int argc, char **argv)
         qtest_add_data_func(path, &fail_rows[i], test_fails);
     }
     qtest_add_func("/intel-iommu/nested/migrate/legacy", test_legacy);
+    for (unsigned i = 0; i < ARRAY_SIZE(mode_rows); i++) {
+        g_autofree char *path = g_strdup_printf(
+            "/intel-iommu/nested/migrate/mode/%s", mode_rows[i].mode);
+
+        qtest_add_data_func(path, &mode_rows[i], test_mode);
+    }
 
     return nested_test_run();
 }
