@@ -43,4 +43,27 @@ check "a plan of none says its reason" printed "no kernel"
 try "$TOP/scripts/summary" "$work/log" "$work/logs"
 check "no case at all is no success" failed
 check "and says so" ends "0 passed, 0 failed, 0 skipped"
+
+cost() { grep -qxE -- "$1" "$work/costs"; }
+sum_costs() {  # SUITE NAME SECONDS ROWS, four words an entry
+    local suite name seconds rows
+    while [ $# -gt 0 ]; do
+        suite=$1 name=$2 seconds=$3 rows=$4
+        shift 4
+        printf '{"command": ["run-case", "%s", "%s"], "result": "OK", "returncode": 0, "duration": %s, "stdout": "1..%s\\n%s"}\n' \
+            "$suite" "$name" "$seconds" "$rows" "$(seq -f 'ok %g\n' -s '' "$rows")"
+    done >"$work/log"
+    try "$TOP/scripts/summary" "$work/log" "$work/logs" "$work/costs"
+}
+sum_costs one cheap 1.25 3 two other 9 1 one dear 20.5 2
+check "a run with costs succeeds" succeeded
+check "the file of the costs is named" printed "cost: $work/costs"
+check "the count is still last" ends "6 passed, 0 failed, 0 skipped"
+check "a suite's cost is the sum of its cases'" cost 'one +\* +21\.8 +5'
+check "a case has its seconds and rows" cost 'one +cheap +1\.2 +3'
+check "what costs most comes first, sums before cases" test \
+    "$(awk '{ print $1 $2 }' "$work/costs" | xargs)" = "suitecase one* two* onedear twoother onecheap"
+sum_costs one dear 5 4
+check "a suite that ran again has its new costs only" cost 'one +\* +5\.0 +4'
+check "one that did not run keeps its own" cost 'two +other +9\.0 +1'
 finish
