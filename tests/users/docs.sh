@@ -16,6 +16,13 @@ for page in nested-vtd-check nested-vtd-graph qemu-system-x86_64-nested; do
         test "$(grep -cE '^\.SH (NAME|SYNOPSIS|DESCRIPTION)' "$work/man/$page.1")" = 3
 done
 
+# docs/plots is of docs/data.
+try "$TOP/scripts/plots" "$work/plots"
+check "the plots are drawn" succeeded
+for data in "$TOP"/docs/plots/*.dat; do
+    check "plot $(basename "$data" .dat) is of what was counted" diff "$data" "$work/plots/"
+done
+
 documented() { grep -qF -- "$1" "$TOP"/docs/*.rst; }
 
 # What a patch adds, by the file it adds it to and a pattern of its name.
