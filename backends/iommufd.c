@@ -519,6 +519,7 @@ static void iommufd_backend_init(Object *obj)
 
     be->owned = true;
     be->fd = -1;
+    be->map_file = true;
     be->objects = iommufd_objects_new();
     iommufd_inject_init(be);
     for (IOMMUFDIoctl nr = 0; nr < IOMMUFD_IOCTL__MAX; nr++) {
@@ -575,10 +576,24 @@ static void iommufd_backend_get_looks(Object *obj, Visitor *v,
     visit_type_uint64(v, name, &looks, errp);
 }
 
+/* "x-map-file" */
+static bool iommufd_backend_get_map_file(Object *obj, Error **errp)
+{
+    return IOMMUFD_BACKEND(obj)->map_file;
+}
+
+static void iommufd_backend_set_map_file(Object *obj, bool value, Error **errp)
+{
+    IOMMUFD_BACKEND(obj)->map_file = value;
+}
+
 static void iommufd_backend_class_init(ObjectClass *oc, NVTDClassData *data)
 {
     USER_CREATABLE_CLASS(oc)->can_be_deleted = iommufd_backend_can_be_deleted;
     object_class_property_add_str(oc, "fd", NULL, iommufd_backend_set_fd);
+    object_class_property_add_bool(oc, "x-map-file",
+                                   iommufd_backend_get_map_file,
+                                   iommufd_backend_set_map_file);
     object_class_property_add(oc, "x-query-looks", "uint64",
                               iommufd_backend_get_looks, NULL, NULL, NULL);
     iommufd_inject_class_init(oc);

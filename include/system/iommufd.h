@@ -59,6 +59,7 @@ struct IOMMUFDBackend {
     bool owned;        /* opened here, as opposed to passed in by "fd" */
     uint32_t users;    /* devices connected; the last one closes an owned fd */
     Error *cpr_blocker;
+    bool map_file;     /* "x-map-file", and the kernel is not known to lack it */
 
     /* Calls and failed calls of each ioctl since the object was made. */
     uint64_t calls[IOMMUFD_IOCTL__MAX];
@@ -118,6 +119,18 @@ typedef struct IOMMUFDBar {
  */
 int iommufd_backend_map_bar(IOMMUFDBackend *be, uint32_t ioas_id, hwaddr iova,
                             int fd, const IOMMUFDBar *bar);
+/* Whether iommufd_backend_map_file_dma() is worth a call */
+bool iommufd_backend_maps_files(const IOMMUFDBackend *be);
+/**
+ * iommufd_backend_map_file_dma: IOMMU_IOAS_MAP_FILE, Linux 6.13 and later
+ * @fd: of a file in tmpfs (a memfd) or hugetlbfs
+ * @start: where in the file
+ *
+ * Return: 0 or -errno.
+ */
+int iommufd_backend_map_file_dma(IOMMUFDBackend *be, uint32_t ioas_id,
+                                 hwaddr iova, uint64_t size, int fd,
+                                 uint64_t start, bool readonly);
 /* What IOMMU_HWPT_ALLOC is asked for */
 typedef struct IOMMUFDHwptAlloc {
     uint32_t dev_id;

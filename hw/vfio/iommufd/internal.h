@@ -81,6 +81,15 @@ void vfio_iommufd_container_leave(VFIODevice *vbasedev,
 bool vfio_iommufd_bar_map(VFIOIOMMUFDContainer *container, hwaddr iova,
                           ram_addr_t size, void *vaddr);
 
+/* file.c */
+
+/*
+ * Return: false if it is to be mapped by its address: it is in no file, or the
+ * kernel does not map that.
+ */
+bool vfio_iommufd_file_map(VFIOIOMMUFDContainer *container, hwaddr iova,
+                           uint64_t size, void *vaddr, bool readonly);
+
 /* dirty.c */
 
 bool vfio_iommufd_hwpt_tracks_dirty(const VFIOIOASHwpt *hwpt);

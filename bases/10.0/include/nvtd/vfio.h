@@ -12,6 +12,7 @@
 #include <linux/iommufd.h>
 #include <linux/vfio.h>
 #include "qapi/error.h"
+#include "exec/ramblock.h"
 #include "hw/vfio/vfio-common.h"
 #include "migration/blocker.h"
 #include "nvtd/base.h"
@@ -19,6 +20,11 @@
 #define VFIOContainer               VFIOContainerBase
 #define vfio_address_space_get      vfio_get_address_space
 #define vfio_address_space_put      vfio_put_address_space
+
+static inline ram_addr_t qemu_ram_get_fd_offset(RAMBlock *rb)
+{
+    return rb->fd_offset;
+}
 
 /* hw/vfio/iommufd/map.c */
 int vfio_iommufd_dma_map(const VFIOContainerBase *bcontainer, hwaddr iova,

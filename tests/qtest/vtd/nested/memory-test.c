@@ -19,52 +19,8 @@
 #define KIB             1024ULL
 #define GIB             (1024 * MIB)
 
-#define IOVA_MARK       (IOVA_SRC + 2 * PAGE)   /* page B */
-
 /* Where Q35 puts memory devices, with no RAM above 4 GiB */
 #define DEVICE_MEMORY   (4 * GIB)
-
-static bool is_filled(const uint8_t *page, uint8_t fill)
-{
-    return page[0] == fill && !memcmp(page, page + 1, PAGE - 1);
-}
-
-/* Are @gpa, in guest memory, and IOVA_SRC, for the device, the same page? */
-static bool probe(NestedTest *t, uint64_t gpa)
-{
-    uint8_t guest[PAGE], device[PAGE];
-    bool reads, writes;
-
-    qtest_memset(t->qts, PAGE_B, 'X', PAGE);
-    qtest_memset(t->qts, PAGE_DST, 'Z', PAGE);
-    qtest_memset(t->qts, gpa, 'M', PAGE);
-    qtest_bufread(t->qts, gpa, guest, PAGE);
-    qvtd_edu_read(&t->edu, IOVA_MARK, PAGE);
-    qvtd_edu_read(&t->edu, IOVA_SRC, PAGE);
-    qvtd_edu_write(&t->edu, IOVA_DST, PAGE);
-    qtest_bufread(t->qts, PAGE_DST, device, PAGE);
-    /* The device itself works. */
-    g_assert_false(is_filled(device, 'Z'));
-    /* A read that is blocked leaves the mark, or zeros. */
-    reads = !is_filled(device, 'X') && !is_filled(device, 0) &&
-            !memcmp(device, guest, PAGE);
-
-    qvtd_edu_read(&t->edu, IOVA_MARK, PAGE);
-    qvtd_edu_write(&t->edu, IOVA_SRC, PAGE);
-    qtest_bufread(t->qts, gpa, guest, PAGE);
-    writes = is_filled(guest, 'X');
-
-    g_assert_cmpint(reads, ==, writes);
-    return reads;
-}
-
-/* The same, of any page: stage 1 is changed to it. */
-static bool reaches(NestedTest *t, uint64_t gpa)
-{
-    qvtd_map(t->vtd, &t->tables[TABLE_A], IOVA_SRC, gpa, 12, QVTD_S1_PAGE);
-    nested_step(t, INV_PAGE);
-    return probe(t, gpa);
-}
 
 static void setup(NestedTest *t, const char *memory, const char *devices)
 {
@@ -75,7 +31,7 @@ static void setup(NestedTest *t, const char *memory, const char *devices)
     nested_start_machine(t, &(NestedMachine) { .memory = memory }, all);
     nested_setup_device(t, 0, QPCI_DEVFN(SLOT, 0));
     nested_build_tables(t);
-    qvtd_map(t->vtd, &t->tables[TABLE_A], IOVA_MARK, PAGE_B, 12, QVTD_S1_PAGE);
+    nested_map_mark(t);
     nested_step(t, SET_A);
     nested_step(t, TE_ON);
     nested_check_host(t, PGTT_NESTED, t->tables[TABLE_A].root);
@@ -126,7 +82,7 @@ static void test_layout(gconstpointer data)
         return;
     }
     setup(&t, row->memory, "");
-    g_assert_true(reaches(&t, row->gpa));
+    g_assert_true(nested_reaches(&t, row->gpa));
     if (row->page_lg2) {
         g_assert_cmpuint(vtd_host_page_lg2(t.bdf, row->gpa), ==,
                          row->page_lg2);
@@ -170,16 +126,16 @@ static void test_dimm(void)
     NestedTest t;
 
     setup(&t, "-m " RAM ",slots=1,maxmem=1G", "");
-    g_assert_false(reaches(&t, DEVICE_MEMORY));
+    g_assert_false(nested_reaches(&t, DEVICE_MEMORY));
     /* From here on stage 1 stays, and nothing is invalidated. */
     plug_dimm(&t);
-    g_assert_true(probe(&t, DEVICE_MEMORY));
+    g_assert_true(nested_is_at_src(&t, DEVICE_MEMORY));
     unplug_dimm(&t);
-    g_assert_false(probe(&t, DEVICE_MEMORY));
+    g_assert_false(nested_is_at_src(&t, DEVICE_MEMORY));
     g_assert_cmpuint(vtd_host_page_lg2(t.bdf, DEVICE_MEMORY), ==, 0);
     plug_dimm(&t);
-    g_assert_true(probe(&t, DEVICE_MEMORY));
-    g_assert_true(reaches(&t, DEVICE_MEMORY + DIMM_SIZE - PAGE));
+    g_assert_true(nested_is_at_src(&t, DEVICE_MEMORY));
+    g_assert_true(nested_reaches(&t, DEVICE_MEMORY + DIMM_SIZE - PAGE));
     nested_teardown(&t);
 }
 
@@ -191,11 +147,11 @@ static void test_dimm_refused(void)
     setup(&t, "-m " RAM ",slots=1,maxmem=1G", "");
     fail_next_map(&t);
     plug_dimm(&t);
-    g_assert_false(reaches(&t, DEVICE_MEMORY));
-    g_assert_true(reaches(&t, PAGE_A));
+    g_assert_false(nested_reaches(&t, DEVICE_MEMORY));
+    g_assert_true(nested_reaches(&t, PAGE_A));
     unplug_dimm(&t);
     plug_dimm(&t);
-    g_assert_true(reaches(&t, DEVICE_MEMORY));
+    g_assert_true(nested_reaches(&t, DEVICE_MEMORY));
     nested_teardown(&t);
 }
 
@@ -228,7 +184,7 @@ static void test_dimm_sweep(void)
         plug_dimm(&t);
         plug_failed = nested_has_failed(&t);
         g_assert_true(is_mapped(&t) || plug_failed);
-        g_assert_cmpint(reaches(&t, DEVICE_MEMORY), ==, is_mapped(&t));
+        g_assert_cmpint(nested_reaches(&t, DEVICE_MEMORY), ==, is_mapped(&t));
         blocked += !is_mapped(&t);
         nested_fail_nth(&t, nth);
         unplug_dimm(&t);
@@ -238,7 +194,7 @@ static void test_dimm_sweep(void)
             break;
         }
     }
-    g_assert_true(reaches(&t, PAGE_A));
+    g_assert_true(nested_reaches(&t, PAGE_A));
     g_assert_cmpuint(blocked, >, 0);
     g_test_message("dimm: %u allocations failed, one at a time: %u times the "
                    "device had none of it", nth - 1, blocked);
@@ -330,19 +286,19 @@ static void test_virtio_mem(void)
     VMem m;
 
     vmem_start(&t, &m);
-    g_assert_false(reaches(&t, m.addr));
+    g_assert_false(nested_reaches(&t, m.addr));
     g_assert_cmpuint(vmem_request(&t, &m, VIRTIO_MEM_REQ_PLUG, m.addr), ==,
                      VIRTIO_MEM_RESP_ACK);
-    g_assert_true(probe(&t, m.addr));
+    g_assert_true(nested_is_at_src(&t, m.addr));
     g_assert_cmpuint(vmem_request(&t, &m, VIRTIO_MEM_REQ_PLUG,
                                   m.addr + VMEM_BLOCK), ==,
                      VIRTIO_MEM_RESP_ACK);
-    g_assert_true(probe(&t, m.addr));
+    g_assert_true(nested_is_at_src(&t, m.addr));
     g_assert_cmpuint(vmem_request(&t, &m, VIRTIO_MEM_REQ_UNPLUG, m.addr), ==,
                      VIRTIO_MEM_RESP_ACK);
-    g_assert_false(probe(&t, m.addr));
-    g_assert_true(reaches(&t, m.addr + VMEM_BLOCK));
-    g_assert_false(reaches(&t, m.addr + 2 * VMEM_BLOCK));
+    g_assert_false(nested_is_at_src(&t, m.addr));
+    g_assert_true(nested_reaches(&t, m.addr + VMEM_BLOCK));
+    g_assert_false(nested_reaches(&t, m.addr + 2 * VMEM_BLOCK));
 
     /* A reset takes all of it out. */
     vmem_free(&m);
@@ -362,10 +318,10 @@ static void test_virtio_mem_refused(void)
     fail_next_map(&t);
     g_assert_cmpuint(vmem_request(&t, &m, VIRTIO_MEM_REQ_PLUG, m.addr), ==,
                      VIRTIO_MEM_RESP_BUSY);
-    g_assert_false(reaches(&t, m.addr));
+    g_assert_false(nested_reaches(&t, m.addr));
     g_assert_cmpuint(vmem_request(&t, &m, VIRTIO_MEM_REQ_PLUG, m.addr), ==,
                      VIRTIO_MEM_RESP_ACK);
-    g_assert_true(probe(&t, m.addr));
+    g_assert_true(nested_is_at_src(&t, m.addr));
     vmem_free(&m);
     nested_teardown(&t);
 }
@@ -390,7 +346,7 @@ static void test_virtio_mem_sweep(void)
         failed = nested_has_failed(&t);
         g_assert_true(plugged == VIRTIO_MEM_RESP_ACK ||
                       (failed && plugged == VIRTIO_MEM_RESP_BUSY));
-        g_assert_cmpint(reaches(&t, m.addr), ==,
+        g_assert_cmpint(nested_reaches(&t, m.addr), ==,
                         plugged == VIRTIO_MEM_RESP_ACK);
         if (plugged != VIRTIO_MEM_RESP_ACK) {
             refused++;
@@ -405,7 +361,7 @@ static void test_virtio_mem_sweep(void)
             break;
         }
     }
-    g_assert_true(reaches(&t, PAGE_A));
+    g_assert_true(nested_reaches(&t, PAGE_A));
     g_assert_cmpuint(refused, >, 0);
     g_test_message("virtio-mem: %u allocations failed, one at a time: %u times "
                    "the block was refused", nth - 1, refused);
@@ -427,9 +383,9 @@ static void test_rom(void)
     NestedTest t;
 
     setup(&t, NULL, "");
-    g_assert_false(reaches(&t, BIOS));
-    g_assert_false(reaches(&t, BIOS_BELOW_1M));
-    g_assert_true(reaches(&t, 640 * KIB - PAGE));
+    g_assert_false(nested_reaches(&t, BIOS));
+    g_assert_false(nested_reaches(&t, BIOS_BELOW_1M));
+    g_assert_true(nested_reaches(&t, 640 * KIB - PAGE));
     nested_teardown(&t);
 }
 
@@ -468,7 +424,7 @@ static void test_shadow_ram(void)
     bridge_setup(&b);
     for (size_t i = 0; i < ARRAY_SIZE(rows) && !g_test_failed(); i++) {
         qpci_config_writeb(b.dev, PAM_C0000, rows[i].pam);
-        g_assert_cmpint(reaches(&b.t, 0xc0000), ==, rows[i].reached);
+        g_assert_cmpint(nested_reaches(&b.t, 0xc0000), ==, rows[i].reached);
     }
     bridge_teardown(&b);
 }
@@ -479,17 +435,17 @@ static void test_resize(void)
     HostBridge b;
 
     bridge_setup(&b);
-    g_assert_true(reaches(&b.t, RAM_END - PAGE));
+    g_assert_true(nested_reaches(&b.t, RAM_END - PAGE));
     qpci_config_writeb(b.dev, MCH_HOST_BRIDGE_ESMRAMC,
                        MCH_HOST_BRIDGE_ESMRAMC_TSEG_SZ_8MB |
                        MCH_HOST_BRIDGE_ESMRAMC_T_EN);
     qpci_config_writeb(b.dev, MCH_HOST_BRIDGE_SMRAM,
                        MCH_HOST_BRIDGE_SMRAM_G_SMRAME);
-    g_assert_false(probe(&b.t, RAM_END - PAGE));
-    g_assert_false(reaches(&b.t, RAM_END - TSEG));
-    g_assert_true(reaches(&b.t, RAM_END - TSEG - PAGE));
+    g_assert_false(nested_is_at_src(&b.t, RAM_END - PAGE));
+    g_assert_false(nested_reaches(&b.t, RAM_END - TSEG));
+    g_assert_true(nested_reaches(&b.t, RAM_END - TSEG - PAGE));
     qpci_config_writeb(b.dev, MCH_HOST_BRIDGE_SMRAM, 0);
-    g_assert_true(reaches(&b.t, RAM_END - PAGE));
+    g_assert_true(nested_reaches(&b.t, RAM_END - PAGE));
     bridge_teardown(&b);
 }
 

@@ -306,3 +306,52 @@ void nested_add_cases(const Case *cases, size_t count)
         }
     }
 }
+
+/* Any page of the guest */
+
+#define IOVA_MARK       (IOVA_SRC + 2 * PAGE)   /* page B */
+
+static bool is_filled(const uint8_t *page, uint8_t fill)
+{
+    return page[0] == fill && !memcmp(page, page + 1, PAGE - 1);
+}
+
+bool nested_is_at_src(NestedTest *t, uint64_t gpa)
+{
+    uint8_t guest[PAGE], device[PAGE];
+    bool reads, writes;
+
+    qtest_memset(t->qts, PAGE_B, 'X', PAGE);
+    qtest_memset(t->qts, PAGE_DST, 'Z', PAGE);
+    qtest_memset(t->qts, gpa, 'M', PAGE);
+    qtest_bufread(t->qts, gpa, guest, PAGE);
+    qvtd_edu_read(&t->edu, IOVA_MARK, PAGE);
+    qvtd_edu_read(&t->edu, IOVA_SRC, PAGE);
+    qvtd_edu_write(&t->edu, IOVA_DST, PAGE);
+    qtest_bufread(t->qts, PAGE_DST, device, PAGE);
+    /* The device itself works. */
+    g_assert_false(is_filled(device, 'Z'));
+    /* A read that is blocked leaves the mark, or zeros. */
+    reads = !is_filled(device, 'X') && !is_filled(device, 0) &&
+            !memcmp(device, guest, PAGE);
+
+    qvtd_edu_read(&t->edu, IOVA_MARK, PAGE);
+    qvtd_edu_write(&t->edu, IOVA_SRC, PAGE);
+    qtest_bufread(t->qts, gpa, guest, PAGE);
+    writes = is_filled(guest, 'X');
+
+    g_assert_cmpint(reads, ==, writes);
+    return reads;
+}
+
+void nested_map_mark(NestedTest *t)
+{
+    qvtd_map(t->vtd, &t->tables[TABLE_A], IOVA_MARK, PAGE_B, 12, QVTD_S1_PAGE);
+}
+
+bool nested_reaches(NestedTest *t, uint64_t gpa)
+{
+    qvtd_map(t->vtd, &t->tables[TABLE_A], IOVA_SRC, gpa, 12, QVTD_S1_PAGE);
+    nested_step(t, INV_PAGE);
+    return nested_is_at_src(t, gpa);
+}

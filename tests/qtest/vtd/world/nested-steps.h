@@ -108,4 +108,14 @@ void nested_run_steps(NestedTest *t, const Case *c);
 /* Adds the cases to the program, each under /intel-iommu/nested. */
 void nested_add_cases(const Case *cases, size_t count);
 
+/*
+ * Any page of the guest, with a device on table A; a read that is blocked leaves
+ * what nested_map_mark(), before that table is set, put beside IOVA_SRC.
+ */
+void nested_map_mark(NestedTest *t);
+/* Are @gpa, in guest memory, and IOVA_SRC, for the device, the same page? */
+bool nested_is_at_src(NestedTest *t, uint64_t gpa);
+/* The same, of any page: stage 1 is changed to it. */
+bool nested_reaches(NestedTest *t, uint64_t gpa);
+
 #endif
