@@ -8,6 +8,7 @@
 
 #include "qemu/osdep.h"
 #include "hw/i386/intel_iommu_internal.h"
+#include "qobject/qlist.h"
 #include "walk-world.h"
 #include "rows.h"
 
@@ -83,6 +84,8 @@ static const PropRow prop_rows[] = {
     { "error/smpwc", "x-smpwc=off", "x-smpwc=off requires nested=on or" },
     { "nested/smpwc", "nested=on", NULL, 0, 1ULL << 48 },
     { "nested/no-smpwc", "nested=on,x-smpwc=off", NULL, 0, 0, 0, 1ULL << 48 },
+    { "error/eim", "nested=on,intremap=off,eim=on",
+      "eim=on cannot be selected without intremap=on" },
     { "error/rps", "x-rps=off", "x-rps=off requires ecap-nest=on" },
     { "error/c", "x-c=on", "x-c=on requires ecap-nest=on" },
     { "error/esrtps", "nested=on,x-esrtps=on",
@@ -154,8 +157,29 @@ static void test_profile(void)
     world_stop(&w);
 }
 
+/* As many vCPUs as have APIC IDs beyond 255, which the remapping has as well */
+static void test_vcpus(void)
+{
+    QTestState *qts = qtest_init(
+        "-M q35,kernel-irqchip=split -m 64M -nodefaults -smp 288 "
+        "-cpu qemu64,x2apic=on "
+        "-device intel-iommu,nested=on,intremap=on,eim=on");
+    g_autoptr(QDict) answer = qtest_qmp(qts, "{'execute': 'query-cpus-fast'}");
+    QVTD v;
+    uint64_t ecap;
+
+    qvtd_init(&v, qts, 0x1000000, 0x2000000);
+    ecap = qvtd_readq(&v, DMAR_ECAP_REG);
+    g_assert_cmpuint(qlist_size(qdict_get_qlist(answer, "return")), ==, 288);
+    g_assert_cmphex(ecap & VTD_ECAP_IR, ==, VTD_ECAP_IR);
+    g_assert_cmphex(ecap & VTD_ECAP_EIM, ==, VTD_ECAP_EIM);
+    g_assert_cmphex(ecap & VTD_ECAP_SMTS, ==, VTD_ECAP_SMTS);
+    qvtd_quit(qts);
+}
+
 void add_tests(void)
 {
     qtest_add_rows("/vtd-walk/props", prop_rows, test_props);
     qtest_add_func("/vtd-walk/profile", test_profile);
+    qtest_add_func("/vtd-walk/288-vcpus", test_vcpus);
 }
