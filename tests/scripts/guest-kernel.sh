@@ -46,6 +46,11 @@ make_modules() {
     make_module "$drivers/host/nvme.ko.xz" nvme core_call nvme-core
     make_module "$drivers/host/nvme-core.ko.xz" core
     make_module "$drivers/target/nvmet.ko.xz" nvmet core_call
+    drivers=$work/tree/$2/lib/modules/$1/kernel/drivers/net
+    make_module "$drivers/virtio_pci.ko.xz" virtio_pci
+    make_module "$drivers/net_failover.ko.xz" failover
+    make_module "$drivers/virtio_net.ko.xz" virtio_net failover_call
+    make_module "$drivers/e1000e.ko.xz" e1000e
 }
 
 make_modules 6.12.9+deb13-amd64 usr
@@ -74,7 +79,7 @@ END
 export FAKE=$work
 
 guest() { try "$work/top/scripts/guest-kernel" "$@"; dir=$(cat "$work/out.txt"); }
-modules() { cpio -it --quiet <"$dir/modules.cpio" | xargs; }
+modules() { cpio -it --quiet <"$dir/${1-modules}.cpio" | xargs; }
 fetches() { [ "$(wc -l <"$work/fetched")" = "$1" ]; }
 elf() { cmp <(head -c 4 "$work/01-nvme-core.ko") <(printf '\177ELF'); }
 
@@ -91,6 +96,8 @@ check "the newest of the series, by version" grep -qx image-10 "$dir/vmlinuz"
 check "it says which" grep -qx 6.12.10+deb13-amd64 "$dir/version"
 check "NVMe's modules, in order, and no other" \
     test "$(modules)" = "modules modules/01-nvme-core.ko modules/02-nvme.ko"
+check "those of network devices apart, after them" \
+    test "$(modules net)" = "modules modules/51-virtio_pci.ko modules/52-net_failover.ko modules/53-virtio_net.ko modules/54-e1000e.ko"
 cpio -i --quiet --to-stdout '*core.ko' <"$dir/modules.cpio" >"$work/01-nvme-core.ko"
 check "they are decompressed" elf
 guest trixie
