@@ -92,7 +92,7 @@ case_load() {
             ;;
         qemu) case_options+=(--qemu) ;;
         lsan) case_lsan=1 ;;
-        smp|mem|cpu|kernel|iommu|device|disk|drive|append|file|add|timeout|silence)
+        smp|mem|cpu|kernel|iommu|device|disk|drive|netdev|append|file|add|timeout|silence)
             case_options+=("--$key" "$value")
             ;;
         *)

@@ -28,23 +28,14 @@ static const char *nested_target_name(VTDNestedTarget target)
     return names[target];
 }
 
-static void attach_release_shadow(VTDNestedAttach *at)
-{
-    VTDNestedShadow *shadow = at->shadow;
-
-    if (shadow) {
-        QLIST_REMOVE(at, shadow_next);
-        at->shadow = NULL;
-        vtd_nested_shadow_put(shadow);
-    }
-}
-
 /* Drops what the attach holds.  The kernel's state has moved on already. */
 static void attach_release(VTDNestedAttach *at)
 {
     VTDNestedHwpt *hwpt = at->hwpt;
 
-    attach_release_shadow(at);
+    if (at->shadow) {
+        vtd_nested_shadow_unlink(at);
+    }
     if (!hwpt) {
         return;
     }
@@ -377,8 +368,7 @@ static void sync_shadow(VTDNestedAttach *at, const VTDNestedWant *want)
         return;
     }
     attach_release(at);
-    at->shadow = shadow;
-    QLIST_INSERT_HEAD(&shadow->attaches, at, shadow_next);
+    vtd_nested_shadow_link(shadow, at);
     attach_settle(at, VTD_NESTED_SHADOW);
 }
 

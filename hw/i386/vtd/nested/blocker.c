@@ -9,6 +9,7 @@
 
 #include "qemu/osdep.h"
 #include "qapi/error.h"
+#include "hw/pci/pci_bus.h"
 #include "migration/blocker.h"
 #include "migration/misc.h"
 #include "internal.h"
@@ -18,6 +19,32 @@ static void set_reason(Error **errp)
     error_setg(errp, "intel-iommu nested=on: a device uses a second-stage table "
                "of the guest's (legacy mode), whose dirty pages are not known: "
                "the guest must use scalable mode, or unplug the device");
+}
+
+/*
+ * The primary device of a virtio-net device with failover is unplugged before any
+ * memory is sent.
+ */
+static bool goes_first(const VTDNestedDevice *dev)
+{
+    const PCIDevice *pdev = dev->bus->devices[dev->devfn];
+
+    return pdev && pdev->failover_pair_id;
+}
+
+static bool blocks(const VTDNested *n)
+{
+    VTDNestedShadow *shadow;
+    VTDNestedAttach *at;
+
+    QLIST_FOREACH(shadow, &n->shadows, next) {
+        QLIST_FOREACH(at, &shadow->attaches, shadow_next) {
+            if (!goes_first(at->dev)) {
+                return true;
+            }
+        }
+    }
+    return false;
 }
 
 /* A migration that is under way already ends; the guest is not asked. */
@@ -39,7 +66,7 @@ static int migration_starts(NotifierWithReturn *notify, MigrationEvent *e,
 {
     VTDNested *n = container_of(notify, VTDNested, migration);
 
-    if (e->type == MIG_EVENT_PRECOPY_SETUP && !QLIST_EMPTY(&n->shadows)) {
+    if (e->type == MIG_EVENT_PRECOPY_SETUP && blocks(n)) {
         set_reason(errp);
         return -EOPNOTSUPP;
     }
@@ -48,12 +75,10 @@ static int migration_starts(NotifierWithReturn *notify, MigrationEvent *e,
 
 void vtd_nested_blocker_update(VTDNested *n)
 {
-    bool has_shadows = !QLIST_EMPTY(&n->shadows);
-
-    if (has_shadows && !n->blocker) {
-        blocker_add(n);
-    } else if (!has_shadows) {
+    if (!blocks(n)) {
         migrate_del_blocker(&n->blocker);
+    } else if (!n->blocker) {
+        blocker_add(n);
     }
 }
 

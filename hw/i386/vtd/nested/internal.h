@@ -458,6 +458,9 @@ VTDNestedShadow *vtd_nested_shadow_get(VTDNested *n, const VTDNestedStage2 *s2,
 /* Is it that of @s2? */
 bool vtd_nested_shadow_is(const VTDNestedShadow *shadow,
                           const VTDNestedStage2 *s2);
+/* An attach that has @shadow from now on, or no longer: then it may go. */
+void vtd_nested_shadow_link(VTDNestedShadow *shadow, VTDNestedAttach *at);
+void vtd_nested_shadow_unlink(VTDNestedAttach *at);
 /* Destroys @shadow unless an attach is linked to it, or it is busy. */
 void vtd_nested_shadow_put(VTDNestedShadow *shadow);
 /*
@@ -471,7 +474,7 @@ bool vtd_nested_shadow_sync(VTDNestedShadow *shadow, uint64_t first,
 
 /* vtd/nested/blocker.c */
 void vtd_nested_blocker_init(VTDNested *n);
-/* The first of VTDNested.shadows came, or the last one went. */
+/* A device came to a shadow, or left it. */
 void vtd_nested_blocker_update(VTDNested *n);
 
 /* vtd/nested/shadow_inv.c */

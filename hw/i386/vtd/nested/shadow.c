@@ -346,7 +346,6 @@ VTDNestedShadow *vtd_nested_shadow_get(VTDNested *n, const VTDNestedStage2 *s2,
         return NULL;
     }
     QLIST_INSERT_HEAD(&n->shadows, shadow, next);
-    vtd_nested_blocker_update(n);
     n->counters.shadows++;
     trace_vtd_nested_shadow_new(shadow->ioas_id, s2->table, s2->levels,
                                 s2->domain_id);
@@ -355,6 +354,23 @@ VTDNestedShadow *vtd_nested_shadow_get(VTDNested *n, const VTDNestedStage2 *s2,
         return NULL;
     }
     return shadow;
+}
+
+void vtd_nested_shadow_link(VTDNestedShadow *shadow, VTDNestedAttach *at)
+{
+    at->shadow = shadow;
+    QLIST_INSERT_HEAD(&shadow->attaches, at, shadow_next);
+    vtd_nested_blocker_update(shadow->nested);
+}
+
+void vtd_nested_shadow_unlink(VTDNestedAttach *at)
+{
+    VTDNestedShadow *shadow = at->shadow;
+
+    QLIST_REMOVE(at, shadow_next);
+    at->shadow = NULL;
+    vtd_nested_blocker_update(shadow->nested);
+    vtd_nested_shadow_put(shadow);
 }
 
 void vtd_nested_shadow_put(VTDNestedShadow *shadow)
@@ -369,7 +385,6 @@ void vtd_nested_shadow_put(VTDNestedShadow *shadow)
         g_free(container_of(node, ShadowMap, node));
     }
     QLIST_REMOVE(shadow, next);
-    vtd_nested_blocker_update(shadow->nested);
     trace_vtd_nested_shadow_free(shadow->ioas_id);
     iommufd_backend_free_id(shadow->stage2.iommufd, shadow->ioas_id);
     vtd_nested_work(shadow->nested, 1);
