@@ -3,7 +3,7 @@
 # The front door; the work is in scripts/.  "make help" lists the targets.
 
 GUESTS = bookworm trixie backports
-SUITES = scripts qemu qtest hostvm oldest guests libvirt threads sanitize selftests users demo
+SUITES = scripts qemu qtest hostvm oldest guests around libvirt threads sanitize selftests users demo
 OUT = $(or $(NVTD_OUT),$(CURDIR)/build)
 
 # The scripts start makes of their own, with the processors they find.
@@ -25,6 +25,7 @@ help:
 	@echo 'make check-SUITE  one of: $(SUITES)'
 	@echo '     CASE=name    of it only one, by its name or /path'
 	@echo 'make check-selftests  the kernel'\''s own tests of VFIO, all, in the host VM and in a guest'
+	@echo 'make check-around  what users have beside nested devices: vhost, failover, inner guests'
 	@echo 'make check-kernels  the suite hostvm on each host kernel of the archive'
 	@echo 'make check-bases  the suites on each QEMU that bases/ has; BASE=10.2 with any'
 	@echo '                  target is that one alone'
@@ -147,11 +148,11 @@ check-bases: packages-hostvm packages-build host-kernel tools selftests
 check-kernels: packages-hostvm qemu tools selftests
 	@scripts/check-kernels
 
-check-guests: guest-kernels
+check-guests check-around: guest-kernels
 check-libvirt: libvirt-root
 check-hostvm: tools selftests
 check-selftests: selftests
-check-hostvm check-guests check-libvirt check-selftests check-threads check-demo: packages-hostvm qemu host-kernel
+check-hostvm check-guests check-around check-libvirt check-selftests check-threads check-demo: packages-hostvm qemu host-kernel
 	@scripts/check $(@:check-%=%)
 
 coverage: packages-coverage packages-hostvm packages-build tools host-kernel guest-kernels selftests
