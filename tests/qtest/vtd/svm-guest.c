@@ -6,7 +6,9 @@
  * Guests of a few instructions, in real mode and without any device, run by
  * /dev/kvm of the host VM.  Prints TAP.  Requires two processors.
  *
- * usage: svm-guest [ROUNDS]
+ * usage: svm-guest [ROUNDS [CONFIG]]
+ * CONFIG: the file in sysfs of a PCI device's configuration space, which has a BAR
+ * of memory and no driver
  */
 
 #include <errno.h>
@@ -31,6 +33,13 @@
 #define STACK       0x4000u
 #define MMIO        0x80000u        /* DS is based here: nothing is there */
 #define MMIO_READ   4u              /* what the guest reads, beyond it */
+
+#define IRQ_HANDLER 0x900u          /* of IRQ_VECTOR: a second one finds BUSY */
+#define IRQ_VECTOR  0x30u
+#define BUSY        0x2000u         /* a byte */
+#define TAKEN       0x2002u         /* a word: how many interrupts */
+#define NESTED      0x2004u         /* a byte: one came while BUSY */
+#define IRQS        500u
 
 #define EXITS       1000u           /* of the guest, in a round */
 #define ROUNDS      100u
@@ -87,6 +96,29 @@ static const uint8_t exits_code[] = {
     0x75, 0xf7,                     /* jnz 1b */
     0xf4,                           /* hlt */
     0xeb, 0xee,                     /* jmp to the begin */
+};
+
+/* Long enough for the other processor to change the memory map meanwhile */
+static const uint8_t irq_handler_code[] = {
+    0x26, 0x80, 0x3e, BUSY & 0xff, BUSY >> 8, 0,    /* cmpb $0, %es:BUSY */
+    0x75, 0x1b,                                     /* jne 1f */
+    0x26, 0xfe, 0x06, BUSY & 0xff, BUSY >> 8,       /* incb %es:BUSY */
+    0xb3, 0x40,                                     /* mov $0x40, %bl */
+    0xb9, 0x00, 0x40,                               /* 2: mov $0x4000, %cx */
+    0xe2, 0xfe,                                     /* loop . */
+    0xfe, 0xcb,                                     /* dec %bl */
+    0x75, 0xf7,                                     /* jne 2b */
+    0x26, 0xfe, 0x0e, BUSY & 0xff, BUSY >> 8,       /* decb %es:BUSY */
+    0x26, 0xff, 0x06, TAKEN & 0xff, TAKEN >> 8,     /* incw %es:TAKEN */
+    0xcf,                                           /* iret */
+    0x26, 0xc6, 0x06, NESTED & 0xff, NESTED >> 8, 1, /* 1: movb $1, %es:NESTED */
+    0xcf,                                           /* iret */
+};
+
+static const uint8_t wait_code[] = {
+    0xfb,                           /* sti */
+    0xe6, 0x80,                     /* 1: out %al, $0x80 */
+    0xeb, 0xfc,                     /* jmp 1b */
 };
 
 /* Return: where the next code goes. */
@@ -149,17 +181,25 @@ static bool map_guest(Guest *guest)
     return true;
 }
 
-static bool open_guest(Guest *guest)
+/* @apic: KVM has the interrupt controllers. */
+static bool open_guest_apic(Guest *guest, bool apic)
 {
     guest->kvm = open("/dev/kvm", O_RDWR);
     CHECK(guest->kvm >= 0, "/dev/kvm: %s", strerror(errno));
     guest->vm = ioctl(guest->kvm, KVM_CREATE_VM, 0);
     CHECK(guest->vm >= 0, "KVM_CREATE_VM: %s", strerror(errno));
+    CHECK(!apic || !ioctl(guest->vm, KVM_CREATE_IRQCHIP, 0),
+          "KVM_CREATE_IRQCHIP: %s", strerror(errno));
     if (!map_guest(guest)) {
         return false;
     }
     fill_vectors(guest);
     return set_registers(guest);
+}
+
+static bool open_guest(Guest *guest)
+{
+    return open_guest_apic(guest, false);
 }
 
 static void close_guest(Guest *guest)
@@ -319,6 +359,100 @@ static bool run_beside_fpu(const Exception *unused, Guest *guest)
     return done && thousands;
 }
 
+/*
+ * A case: interrupts that KVM injects, while the other processor has QEMU change
+ * the memory map, for which each processor leaves its loop.
+ */
+
+static const char *config_file;
+
+/* Return: how many changes, or none where it has said why. */
+static void *change_memory_map(void *unused)
+{
+    int fd = open(config_file, O_RDWR);
+    uintptr_t changes = 0;
+    uint16_t command;
+
+    if (!pin(1) || fd < 0) {
+        printf("# %s: %s\n", config_file, strerror(errno));
+        return NULL;
+    }
+    while (!__atomic_load_n(&stop, __ATOMIC_RELAXED)) {
+        command = changes % 2 ? 0 : 2;
+        if (pwrite(fd, &command, sizeof(command), 4) != sizeof(command)) {
+            printf("# %s: %s\n", config_file, strerror(errno));
+            return NULL;
+        }
+        changes++;
+    }
+    close(fd);
+    return (void *)changes;
+}
+
+#define APIC_ISR    0x100           /* 8 registers, 16 bytes apart */
+#define APIC_SPIV   0xf0
+#define APIC_ENABLE 0x1ff
+
+/* No interrupt is in service: the handler makes no access to its APIC. */
+static bool clear_apic(Guest *guest)
+{
+    struct kvm_lapic_state apic;
+    const uint32_t enable = APIC_ENABLE;
+
+    CHECK(!ioctl(guest->vcpu, KVM_GET_LAPIC, &apic), "KVM_GET_LAPIC: %s",
+          strerror(errno));
+    memset(apic.regs + APIC_ISR, 0, 8 * 16);
+    memcpy(apic.regs + APIC_SPIV, &enable, sizeof(enable));
+    CHECK(!ioctl(guest->vcpu, KVM_SET_LAPIC, &apic), "KVM_SET_LAPIC: %s",
+          strerror(errno));
+    return true;
+}
+
+static bool inject_interrupts(Guest *guest)
+{
+    struct kvm_msi msi = { .address_lo = 0xfee00000, .data = IRQ_VECTOR };
+    unsigned i, taken;
+
+    for (i = 0; i <= IRQS; i++) {
+        if (!run_until_exit(guest, KVM_EXIT_IO) || !clear_apic(guest)) {
+            return false;
+        }
+        taken = guest->memory[TAKEN] | guest->memory[TAKEN + 1] << 8;
+        CHECK(!guest->memory[NESTED], "interrupt %u came twice, in its handler",
+              i);
+        CHECK(taken == i, "the guest took %u interrupts of %u", taken, i);
+        CHECK(i == IRQS || ioctl(guest->vm, KVM_SIGNAL_MSI, &msi) == 1,
+              "KVM_SIGNAL_MSI: %s", strerror(errno));
+    }
+    return true;
+}
+
+static bool run_beside_changes(const Exception *unused, Guest *guest)
+{
+    pthread_t thread;
+    void *changes;
+    bool done;
+    int ret;
+
+    if (!open_guest_apic(guest, true) || !pin(0)) {
+        return false;
+    }
+    guest->memory[IRQ_VECTOR * 4] = IRQ_HANDLER & 0xff;
+    guest->memory[IRQ_VECTOR * 4 + 1] = IRQ_HANDLER >> 8;
+    put_code(guest->memory + IRQ_HANDLER, irq_handler_code,
+             sizeof(irq_handler_code));
+    put_code(guest->memory + CODE, wait_code, sizeof(wait_code));
+    __atomic_store_n(&stop, false, __ATOMIC_RELAXED);
+    ret = pthread_create(&thread, NULL, change_memory_map, NULL);
+    CHECK(!ret, "thread: %s", strerror(ret));
+    done = inject_interrupts(guest);
+    __atomic_store_n(&stop, true, __ATOMIC_RELAXED);
+    pthread_join(thread, &changes);
+    printf("# the memory map changed %lu times meanwhile\n",
+           (unsigned long)(uintptr_t)changes);
+    return done && changes;
+}
+
 /* Return: 1 if the case failed. */
 static unsigned run_case(const char *what, const char *name,
                          bool (*body)(const Exception *, Guest *),
@@ -343,11 +477,16 @@ int main(int argc, char **argv)
     if (argc > 1) {
         rounds = strtoul(argv[1], NULL, 0);
     }
-    printf("1..%u\n", count + 1);
+    config_file = argc > 2 ? argv[2] : NULL;
+    printf("1..%u\n", count + 1 + !!config_file);
     for (n = 0; n < count; n++) {
         failed += run_case("mmio-after/", exceptions[n].name, run_mmio,
                            &exceptions[n]);
     }
     failed += run_case("exits-beside-fpu", "", run_beside_fpu, NULL);
+    if (config_file) {
+        failed += run_case("interrupts-beside-changes", "", run_beside_changes,
+                           NULL);
+    }
     return failed != 0;
 }
