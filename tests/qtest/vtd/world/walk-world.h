@@ -11,7 +11,6 @@
 
 /* What a case starts from; zeroes mean the default in brackets. */
 typedef struct WorldSetup {
-    const char *machine;    /* [q35] */
     const char *props;      /* of intel-iommu [ecap-nest=on] */
     unsigned pgtt;          /* [3, nested] */
     unsigned s1_lg2;        /* page sizes [12] */
@@ -22,6 +21,7 @@ typedef struct WorldSetup {
     uint64_t pe_flags[3];   /* of the PASID entry */
     uint64_t rid_pasid;     /* with RID_PRIV, bit 20 [WORLD_PASID] */
     bool pdts_small;        /* PDTS = 0: PASIDs up to 8191 */
+    const char *machine;    /* [q35] */
 } WorldSetup;
 
 #define WORLD_SID       0x20
