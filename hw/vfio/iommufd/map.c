@@ -219,7 +219,9 @@ int vfio_iommufd_dma_map(const VFIOContainer *bcontainer, hwaddr iova,
     if (nests && vfio_iommufd_bar_map(container, iova, size, vaddr)) {
         return 0;
     }
-    if (vfio_iommufd_file_map(container, iova, size, vaddr, readonly)) {
+    /* A shadow is mapped page by page: there a file's folios gain nothing. */
+    if (!has_shadows(bcontainer) &&
+        vfio_iommufd_file_map(container, iova, size, vaddr, readonly)) {
         return 0;
     }
     ret = iommufd_backend_map_dma(container->be, container->ioas_id, iova,
