@@ -211,3 +211,23 @@ int vtd_host_open_device(const char *bdf)
     g_assert_cmpint(fd, >=, 0);
     return fd;
 }
+
+bool vtd_host_has_hugepages(unsigned page_lg2, unsigned nr)
+{
+    g_autofree char *path = g_strdup_printf(
+        "/sys/kernel/mm/hugepages/hugepages-%llukB/free_hugepages",
+        (1ULL << page_lg2) / 1024);
+    g_autofree char *text = NULL;
+    g_autofree char *why = NULL;
+    unsigned have;
+
+    g_file_get_contents(path, &text, NULL, NULL);
+    have = text ? atoi(text) : 0;
+    if (have >= nr) {
+        return true;
+    }
+    why = g_strdup_printf("the host has %u free huge pages of 2^%u bytes, "
+                          "requires %u", have, page_lg2, nr);
+    g_test_skip(why);
+    return false;
+}

@@ -31,6 +31,9 @@ VTDHostEntry vtd_host_entry(const char *bdf);
 
 /* Where there is none, programs only list their cases. */
 bool vtd_host_has_unit(void);
+
+/* Are @nr huge pages of 2^@page_lg2 bytes free?  Or the row is skipped. */
+bool vtd_host_has_hugepages(unsigned page_lg2, unsigned nr);
 /* "cap" or "ecap" of its units, which are taken to be alike */
 uint64_t vtd_host_register(const char *name);
 

@@ -74,6 +74,20 @@ bool qvtd_is_strict(void)
     return more && strstr(more, "x-strict=on");
 }
 
+uint64_t qvtd_process_status(QTestState *qts, const char *field)
+{
+    g_autofree char *path = g_strdup_printf("/proc/%d/status",
+                                            (int)qtest_pid(qts));
+    g_autofree char *head = g_strdup_printf("\n%s:\t", field);
+    g_autofree char *text = NULL;
+    const char *line;
+
+    g_assert_true(g_file_get_contents(path, &text, NULL, NULL));
+    line = strstr(text, head);
+    g_assert_nonnull(line);
+    return g_ascii_strtoull(line + strlen(head), NULL, 10);
+}
+
 void qvtd_quit(QTestState *qts)
 {
     pid_t pid = qtest_pid(qts);

@@ -48,6 +48,9 @@ bool qvtd_is_strict(void);
 /* qtest_quit(), which by itself looks every 100 ms whether QEMU has ended */
 void qvtd_quit(QTestState *qts);
 
+/* Return: the number of /proc/PID/status that QEMU has as @field */
+uint64_t qvtd_process_status(QTestState *qts, const char *field);
+
 /* Return: @pages zeroed pages, aligned to 4 KiB. */
 uint64_t qvtd_alloc(QVTD *v, unsigned pages);
 

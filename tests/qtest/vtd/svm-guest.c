@@ -182,7 +182,7 @@ static bool map_guest(Guest *guest)
 }
 
 /* @apic: KVM has the interrupt controllers. */
-static bool open_guest_apic(Guest *guest, bool apic)
+static bool open_guest(Guest *guest, bool apic)
 {
     guest->kvm = open("/dev/kvm", O_RDWR);
     CHECK(guest->kvm >= 0, "/dev/kvm: %s", strerror(errno));
@@ -195,11 +195,6 @@ static bool open_guest_apic(Guest *guest, bool apic)
     }
     fill_vectors(guest);
     return set_registers(guest);
-}
-
-static bool open_guest(Guest *guest)
-{
-    return open_guest_apic(guest, false);
 }
 
 static void close_guest(Guest *guest)
@@ -251,7 +246,7 @@ static bool run_mmio(const Exception *exception, Guest *guest)
     struct kvm_run *run;
     uint8_t *at;
 
-    if (!open_guest(guest)) {
+    if (!open_guest(guest, false)) {
         return false;
     }
     at = put_code(guest->memory + CODE, touch_code, sizeof(touch_code));
@@ -337,26 +332,33 @@ static bool run_rounds(Guest *guest)
     return true;
 }
 
-static bool run_beside_fpu(const Exception *unused, Guest *guest)
+/* @beside returns how much of @what it did, or NULL where it has said why. */
+static bool run_beside(void *(*beside)(void *), const char *what,
+                       bool (*body)(Guest *), Guest *guest)
 {
     pthread_t thread;
-    void *thousands;
+    void *count;
     bool done;
     int ret;
 
-    if (!open_guest(guest) || !pin(0)) {
+    __atomic_store_n(&stop, false, __ATOMIC_RELAXED);
+    ret = pthread_create(&thread, NULL, beside, NULL);
+    CHECK(!ret, "thread: %s", strerror(ret));
+    done = body(guest);
+    __atomic_store_n(&stop, true, __ATOMIC_RELAXED);
+    pthread_join(thread, &count);
+    printf("# %lu %s meanwhile\n", (unsigned long)(uintptr_t)count, what);
+    return done && count;
+}
+
+static bool run_beside_fpu(const Exception *unused, Guest *guest)
+{
+    if (!open_guest(guest, false) || !pin(0)) {
         return false;
     }
     put_code(guest->memory + CODE, exits_code, sizeof(exits_code));
-    ret = pthread_create(&thread, NULL, restore_fpu, NULL);
-    CHECK(!ret, "thread: %s", strerror(ret));
-    done = run_rounds(guest);
-    __atomic_store_n(&stop, true, __ATOMIC_RELAXED);
-    pthread_join(thread, &thousands);
-    printf("# %lu,000 FPU states restored meanwhile\n",
-           (unsigned long)(uintptr_t)thousands);
-    /* Without thousands the thread has said why. */
-    return done && thousands;
+    return run_beside(restore_fpu, "thousand FPU states restored", run_rounds,
+                      guest);
 }
 
 /*
@@ -429,12 +431,7 @@ static bool inject_interrupts(Guest *guest)
 
 static bool run_beside_changes(const Exception *unused, Guest *guest)
 {
-    pthread_t thread;
-    void *changes;
-    bool done;
-    int ret;
-
-    if (!open_guest_apic(guest, true) || !pin(0)) {
+    if (!open_guest(guest, true) || !pin(0)) {
         return false;
     }
     guest->memory[IRQ_VECTOR * 4] = IRQ_HANDLER & 0xff;
@@ -442,15 +439,8 @@ static bool run_beside_changes(const Exception *unused, Guest *guest)
     put_code(guest->memory + IRQ_HANDLER, irq_handler_code,
              sizeof(irq_handler_code));
     put_code(guest->memory + CODE, wait_code, sizeof(wait_code));
-    __atomic_store_n(&stop, false, __ATOMIC_RELAXED);
-    ret = pthread_create(&thread, NULL, change_memory_map, NULL);
-    CHECK(!ret, "thread: %s", strerror(ret));
-    done = inject_interrupts(guest);
-    __atomic_store_n(&stop, true, __ATOMIC_RELAXED);
-    pthread_join(thread, &changes);
-    printf("# the memory map changed %lu times meanwhile\n",
-           (unsigned long)(uintptr_t)changes);
-    return done && changes;
+    return run_beside(change_memory_map, "changes of the memory map",
+                      inject_interrupts, guest);
 }
 
 /* Return: 1 if the case failed. */

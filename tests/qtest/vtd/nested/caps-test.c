@@ -195,8 +195,7 @@ static void plug(NestedTest *t, Caps told)
         g_assert_nonnull(strstr(qdict_get_str(error, "desc"), message));
         qobject_unref(error);
     } else {
-        qtest_qmp_device_add(t->qts, "vfio-pci", "dev", "{'host': %s, "
-                             "'iommufd': 'iommufd0', 'bus': 'rp'}", bdf);
+        nested_device_add(t->qts, bdf);
         nested_check_host(t, PGTT_STAGE2, 0);
     }
     /* The guest has seen them: nothing changes under it. */
@@ -246,9 +245,7 @@ static void test_plug_incoming(gconstpointer data)
 
     start(&t, ask, ROOT_PORT " -incoming defer");
     check_guest(&t, ask->caps);
-    qtest_qmp_device_add(t.qts, "vfio-pci", "dev", "{'host': %s, "
-                         "'iommufd': 'iommufd0', 'bus': 'rp'}",
-                         vtd_host_device());
+    nested_device_add(t.qts, vtd_host_device());
     check_guest(&t, want);
     nested_teardown(&t);
 }

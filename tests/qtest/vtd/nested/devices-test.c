@@ -94,8 +94,7 @@ static void test_share_failure(void)
 /* Behind the root port, under tables that say table A: translated at once */
 static void plug_translated(NestedTest *t)
 {
-    qtest_qmp_device_add(t->qts, "vfio-pci", "dev", "{'host': %s, "
-                         "'iommufd': 'iommufd0', 'bus': 'rp'}", t->bdf);
+    nested_device_add(t->qts, t->bdf);
     nested_check_host(t, PGTT_NESTED, t->tables[TABLE_A].root);
     nested_setup_device(t, 1, 0);
     nested_check_dma(t, TO_A);

@@ -164,26 +164,6 @@ static uint32_t find_parent(NestedTest *n, bool *tracks)
     return id;
 }
 
-static bool has_hugepages(const Backing *b)
-{
-    g_autofree char *path = g_strdup_printf(
-        "/sys/kernel/mm/hugepages/hugepages-%llukB/free_hugepages",
-        (1ULL << b->lg2) / KIB);
-    g_autofree char *text = NULL;
-    g_autofree char *why = NULL;
-    unsigned have;
-
-    g_file_get_contents(path, &text, NULL, NULL);
-    have = text ? atoi(text) : 0;
-    if (have >= b->hugepages) {
-        return true;
-    }
-    why = g_strdup_printf("the host has %u free huge pages of 2^%u bytes, "
-                          "requires %u", have, b->lg2, b->hugepages);
-    g_test_skip(why);
-    return false;
-}
-
 static uint64_t data_gpa(DirtyTest *d, unsigned i)
 {
     return d->b->gpa + i * d->b->distance;
@@ -229,7 +209,7 @@ static bool setup(DirtyTest *d, const Backing *b, bool pasids,
                     "later");
         return false;
     }
-    if (b->hugepages && !has_hugepages(b)) {
+    if (b->hugepages && !vtd_host_has_hugepages(b->lg2, b->hugepages)) {
         return false;
     }
     *d = (DirtyTest) { .b = b, .iommu = open("/dev/iommu", O_RDWR) };

@@ -142,34 +142,13 @@ static void test_ramfs(void)
 
 /* What is pinned is the same; what it took is printed, ROUNDS times. */
 
-#define COST_RAM "512M"
-
-static bool has_hugepages(void)
-{
-    g_autofree char *text = NULL;
-
-    return g_file_get_contents("/sys/kernel/mm/hugepages/hugepages-2048kB/"
-                               "free_hugepages", &text, NULL, NULL) &&
-           atoi(text) >= 256;
-}
+#define COST_MIB    512
+#define COST_RAM    stringify(COST_MIB) "M"
 
 typedef struct Cost {
     int64_t us;
     uint64_t pinned_kib;
 } Cost;
-
-static uint64_t pinned_kib(QTestState *qts)
-{
-    g_autofree char *path = g_strdup_printf("/proc/%d/status",
-                                            (int)qtest_pid(qts));
-    g_autofree char *text = NULL;
-    const char *line;
-
-    g_assert_true(g_file_get_contents(path, &text, NULL, NULL));
-    line = strstr(text, "VmPin:");
-    g_assert_nonnull(line);
-    return g_ascii_strtoull(line + strlen("VmPin:"), NULL, 10);
-}
 
 /* The memory is there before: its pages are pinned, not allocated. */
 static Cost plug_cost(bool by_file, const char *more)
@@ -190,15 +169,14 @@ static Cost plug_cost(bool by_file, const char *more)
     message = nested_plug(&t);
     ready = g_get_monotonic_time();
     g_assert_cmpstr(message, ==, NULL);
-    cost = (Cost) { ready - begin, pinned_kib(t.qts) };
+    cost = (Cost) { ready - begin, qvtd_process_status(t.qts, "VmPin") };
     nested_teardown(&t);
     return cost;
 }
 
 static void test_cost(gconstpointer more)
 {
-    if (*(const char *)more && !has_hugepages()) {
-        g_test_skip("the host has too few free huge pages of 2 MiB");
+    if (*(const char *)more && !vtd_host_has_hugepages(21, COST_MIB / 2)) {
         return;
     }
     for (int i = 0; i < atoi(getenv("ROUNDS") ?: "1"); i++) {

@@ -44,24 +44,37 @@ static void build_without_device(NestedTest *t, bool behind)
     nested_step(t, TE_ON);
 }
 
+static void save_begin(Saved *s)
+{
+    int fd = g_file_open_tmp("nested-XXXXXX", &s->file, NULL);
+
+    g_assert_cmpint(fd, >=, 0);
+    close(fd);
+}
+
+static void save_end(Saved *s)
+{
+    NestedTest *t = &s->t;
+
+    qvtd_save(t->qts, s->file);
+    s->v = *t->vtd;
+    nested_teardown(t);
+    t->vtd = &s->v;
+}
+
 /* @change: what the guest does last, or NULL */
 static void save_props(Saved *s, const char *props, bool behind,
                        void (*change)(NestedTest *t))
 {
     NestedTest *t = &s->t;
-    int fd = g_file_open_tmp("nested-XXXXXX", &s->file, NULL);
 
-    g_assert_cmpint(fd, >=, 0);
-    close(fd);
+    save_begin(s);
     nested_start_props(t, props, ROOT_PORT);
     build_without_device(t, behind);
     if (change) {
         change(t);
     }
-    qvtd_save(t->qts, s->file);
-    s->v = *t->vtd;
-    nested_teardown(t);
-    t->vtd = &s->v;
+    save_end(s);
 }
 
 static void save(Saved *s, bool behind, void (*change)(NestedTest *t))
@@ -251,21 +264,16 @@ static void start_with_device(NestedTest *t)
 static void save_unplugged(Saved *s)
 {
     NestedTest *t = &s->t;
-    int fd = g_file_open_tmp("nested-XXXXXX", &s->file, NULL);
     g_autofree char *reason = NULL;
 
-    g_assert_cmpint(fd, >=, 0);
-    close(fd);
+    save_begin(s);
     start_with_device(t);
     reason = qvtd_blocked_by(t->qts, BLOCKED_BY);
     g_assert_nonnull(reason);
     g_clear_pointer(&t->edu.dev, g_free);
     nested_eject(t->qts, "dev");
     g_assert_null(qvtd_blocked_by(t->qts, ""));
-    qvtd_save(t->qts, s->file);
-    s->v = *t->vtd;
-    nested_teardown(t);
-    t->vtd = &s->v;
+    save_end(s);
 }
 
 static void test_unplugged(void)
@@ -277,8 +285,7 @@ static void test_unplugged(void)
     nested_start_props(&t, "nested=on", ROOT_PORT "-incoming defer");
     load_into(&t, &s, "completed");
 
-    qtest_qmp_device_add(t.qts, "vfio-pci", "dev", "{'host': %s, "
-                         "'iommufd': 'iommufd0', 'bus': 'rp'}", t.bdf);
+    nested_device_add(t.qts, t.bdf);
     check_works(&t);
     nested_teardown(&t);
 }
@@ -347,8 +354,7 @@ static void test_snapshot(void)
     qtest_qmp_assert_success(t.qts, JOB_SNAPSHOT, "snapshot-save");
     finish_job(&t);
     nested_step(&t, TE_OFF);
-    qtest_qmp_device_add(t.qts, "vfio-pci", "dev", "{'host': %s, "
-                         "'iommufd': 'iommufd0', 'bus': 'rp'}", t.bdf);
+    nested_device_add(t.qts, t.bdf);
     nested_check_host(&t, PGTT_STAGE2, 0);
 
     qtest_qmp_assert_success(t.qts, JOB_SNAPSHOT, "snapshot-load");

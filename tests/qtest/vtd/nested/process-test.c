@@ -253,15 +253,7 @@ static int open_iommu(void)
 
 static void check_user(NestedTest *t, uid_t want)
 {
-    g_autofree char *path = g_strdup_printf("/proc/%d/status",
-                                            qtest_pid(t->qts));
-    g_autofree char *text = NULL;
-    const char *line;
-
-    g_assert_true(g_file_get_contents(path, &text, NULL, NULL));
-    line = strstr(text, "\nUid:\t");
-    g_assert_nonnull(line);
-    g_assert_cmpuint(g_ascii_strtoull(line + 6, NULL, 10), ==, want);
+    g_assert_cmpuint(qvtd_process_status(t->qts, "Uid"), ==, want);
 }
 
 static bool has_sandbox(void)

@@ -337,8 +337,7 @@ static void test_unplug(void)
     prq_respond(&w, w.sid, QTESTDEV_NO_PASID, PASID_TESTDEV_PRGI_CHANNEL,
                 QVTD_SUCCESS);
 
-    qtest_qmp_device_add(t->qts, "vfio-pci", "dev", "{'host': %s, "
-                         "'iommufd': 'iommufd0', 'bus': 'rp'}", t->bdf);
+    nested_device_add(t->qts, t->bdf);
     prq_enable(&w);
     prq_start_write(&w);
     prq_await_tail(&w, 2);

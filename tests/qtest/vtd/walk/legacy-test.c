@@ -10,10 +10,6 @@
 #include "qemu/osdep.h"
 #include "hw/i386/intel_iommu_internal.h"
 #include "walk-world.h"
-#include "libqos/patience.h"
-#include "libqos/pci-pc.h"
-#include "libqos/vtd-migrate.h"
-#include "qobject/qdict.h"
 #include "rows.h"
 
 #define AW57            "ecap-nest=on,aw-bits=57"
@@ -21,8 +17,6 @@
 #define INTERRUPT       0xfee00000ULL
 #define TT_PASS_THROUGH (2ULL << 2)
 #define TTM_ABORT       (3ULL << 10)
-#define POLL_US         10000
-#define PATIENCE        3000            /* polls */
 
 typedef struct LegacyRow {
     const char *name;
@@ -88,57 +82,29 @@ static void test_legacy(gconstpointer opaque)
     world_stop(&w);
 }
 
-static void await_running(QTestState *qts)
-{
-    unsigned polls = 0;
-    bool there;
-
-    do {
-        QDict *ret = qtest_qmp_assert_success_ref(qts, "{ 'execute': "
-                                                  "'query-status' }");
-
-        there = !g_strcmp0(qdict_get_try_str(ret, "status"), "running");
-        qobject_unref(ret);
-        if (!there) {
-            g_usleep(POLL_US);
-        }
-    } while (!there && has_patience(&polls, PATIENCE));
-}
-
 /* State that is loaded has the mode of its root table: all DMA is aborted. */
 static void test_loaded(void)
 {
-    g_autofree char *unit = qvtd_unit_props("ecap-nest=on");
+    const WorldSetup setup = {};
     g_autofree char *name = g_strdup_printf("%s/vtd-state-%d", g_get_tmp_dir(),
                                             getpid());
     g_autofree char *uri = g_strdup_printf("file:%s", name);
-    g_autofree char *rom = world_rom_file();
     QVTDFault fault;
-    World from, to;
+    World w;
 
-    world_start(&from, &(WorldSetup) {});
-    qvtd_set_root(&from.vtd, from.vtd.root, TTM_ABORT);
-    world_translate(&from);
-    qvtd_save(from.qts, name);
-    to = from;
-    world_stop(&from);
+    world_start(&w, &setup);
+    qvtd_set_root(&w.vtd, w.vtd.root, TTM_ABORT);
+    world_translate(&w);
+    world_save(&w, name);
+    world_stop(&w);
 
-    to.qts = qtest_initf("-M q35 -m 256M -nodefaults -vga none -bios %s "
-                         "-device intel-iommu,%s -device edu,addr=4,"
-                         "dma_mask=0xffffffffffffffff -incoming %s", rom,
-                         unit, uri);
-    await_running(to.qts);
-    unlink(rom);
+    world_load(&w, &setup, uri);
     unlink(name);
-    to.vtd.qts = to.qts;
-    to.bus = qpci_new_pc(to.qts, NULL);
-    qvtd_edu_init(&to.edu, &to.vtd, qpci_device_find(to.bus,
-                                                     QPCI_DEVFN(4, 0)));
-    g_assert_cmphex(qvtd_readl(&to.vtd, DMAR_GSTS_REG) & VTD_GSTS_TES, !=, 0);
-    g_assert_cmpint(world_write(&to, to.iova), ==, NO_PAGE);
-    g_assert_true(qvtd_take_fault(&to.vtd, &fault));
+    g_assert_cmphex(qvtd_readl(&w.vtd, DMAR_GSTS_REG) & VTD_GSTS_TES, !=, 0);
+    g_assert_cmpint(world_write(&w, w.iova), ==, NO_PAGE);
+    g_assert_true(qvtd_take_fault(&w.vtd, &fault));
     g_assert_cmphex(fault.reason, ==, 0x30);
-    world_stop(&to);
+    world_stop(&w);
 }
 
 void add_tests(void)

@@ -70,6 +70,7 @@ static void load(const char *version, const StreamRow *row)
     World w;
 
     world_load(&w, &row->setup, uri);
+    world_load_pattern_translated(&w);
     g_assert_cmphex(qvtd_readl(&w.vtd, DMAR_GSTS_REG) &
                     (VTD_GSTS_TES | VTD_GSTS_QIES), ==,
                     VTD_GSTS_TES | VTD_GSTS_QIES);

@@ -381,6 +381,12 @@ void nested_teardown(NestedTest *t)
 #define PCIHP_EJECT     0x08
 #define PCIHP_SELECT    0x10
 
+void nested_device_add(QTestState *qts, const char *bdf)
+{
+    qtest_qmp_device_add(qts, "vfio-pci", "dev", "{'host': %s, "
+                         "'iommufd': 'iommufd0', 'bus': 'rp'}", bdf);
+}
+
 void nested_eject(QTestState *qts, const char *id)
 {
     qtest_qmp_device_del_send(qts, id);

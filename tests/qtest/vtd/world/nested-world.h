@@ -149,6 +149,8 @@ void nested_setup_bridge(NestedTest *t, uint16_t sid, uint8_t bus,
  * Unplugs @id as the guest's ACPI code does: it lets slot 0 of the only bus with
  * hot-plug go, and QEMU is done when this returns.
  */
+/* Device "dev" comes, behind root port "rp". */
+void nested_device_add(QTestState *qts, const char *bdf);
 void nested_eject(QTestState *qts, const char *id);
 /* Does QEMU ask the guest for what is in that slot? */
 bool nested_is_to_eject(QTestState *qts);

@@ -5,6 +5,7 @@
  */
 
 #include "qemu/osdep.h"
+#include "libqos/vtd.h"
 #include "storm-watch.h"
 
 #define CANARY          0xc5
@@ -59,14 +60,7 @@ char *storm_watch_init(StormWatch *w)
 
 static int64_t rss_kib(QTestState *qts)
 {
-    g_autofree char *path = g_strdup_printf("/proc/%d/status", qtest_pid(qts));
-    g_autofree char *text = NULL;
-    const char *line;
-
-    g_file_get_contents(path, &text, NULL, NULL);
-    line = text ? strstr(text, "VmRSS:") : NULL;
-    g_assert_nonnull(line);
-    return g_ascii_strtoll(line + strlen("VmRSS:"), NULL, 10);
+    return qvtd_process_status(qts, "VmRSS");
 }
 
 void storm_watch_start(StormWatch *w, QTestState *qts)

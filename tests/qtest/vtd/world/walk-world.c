@@ -22,6 +22,7 @@
 #define NOTE            0x0c000000ULL       /* world_save(): a WorldNote */
 #define LATER_START     0x0d000000ULL       /* tables of one that was loaded */
 #define LATER_END       0x0e000000ULL
+#define LOAD_POLLS      3000
 /* All are multiples of 1 GiB: the place in a page of any size stays. */
 #define S2_SHIFT        0x40000000ULL       /* data: GPA - address in RAM */
 #define S1_TABLE_SHIFT  0x80000000ULL       /* tables: the same */
@@ -232,10 +233,14 @@ void world_load(World *w, const WorldSetup *given, const char *uri)
     *w = (World) { .pgtt = setup.pgtt };
     world_boot(w, &setup, "-incoming defer");
     qvtd_load_uri(w->qts, uri, "completed");
+    qvtd_await_running(w->qts, LOAD_POLLS);
     qvtd_resume(&w->vtd, w->qts, LATER_START, LATER_END);
     world_read_note(w);
     world_find_edu(w);
-    /* Through the tables: translation is on. */
+}
+
+void world_load_pattern_translated(World *w)
+{
     qtest_memwrite(w->qts, w->data, pattern, PATTERN_BYTES);
     qvtd_edu_read(&w->edu, w->iova, PATTERN_BYTES);
 }

@@ -85,6 +85,8 @@ void world_save(World *w, const char *file);
  * @uri: as "migrate-incoming" has it
  */
 void world_load(World *w, const WorldSetup *setup, const char *uri);
+/* The device's buffer holds world_pattern, by the tables: translation is on. */
+void world_load_pattern_translated(World *w);
 
 /*
  * Nothing runs the firmware.  Its ROM, at the end of the first 4 GiB, is where
